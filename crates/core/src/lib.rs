@@ -1,0 +1,19 @@
+//! The sans-I/O heart of via6: what people write for an address, every bound, every reason for an
+//! end or a drop, and the UDP flow table.
+//!
+//! Nothing here opens a socket, reads a clock, draws a random number or prints: time and datagram
+//! sizes come in as arguments, decisions go out as values. The shell that performs them is
+//! `via6-relay`.
+
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod admission;
+pub mod flow;
+mod ledger;
+pub mod limits;
+pub mod liveness;
+pub mod prefix;
+pub mod rate;
+pub mod reason;
+pub mod throttle;
