@@ -1,0 +1,251 @@
+//! The one place where sockets are made and their options set.
+//!
+//! What every TCP socket gets: no Nagle delay (a game's length prefix and body are often two
+//! writes; with Nagle and delayed acknowledgements that costs 40 ms), keep-alive, and on a
+//! loopback leg the cubic congestion control, because a system-wide bbr paces loopback into small
+//! bursts at two to three times the CPU. `IPV6_V6ONLY` is always set to true: `[::]` is IPv6 and
+//! nothing else on every system, and `::ffff:` addresses never arise.
+//!
+//! Nothing here waits; what differs between systems is in [`sys`].
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use via6_core::addr::Zone;
+use via6_core::limits;
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+#[allow(
+    unsafe_code,
+    reason = "system calls that no crate wraps, each with its SAFETY"
+)]
+mod sys;
+#[cfg(windows)]
+#[path = "windows.rs"]
+#[allow(
+    unsafe_code,
+    reason = "system calls that no crate wraps, each with its SAFETY"
+)]
+mod sys;
+
+mod datagram;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod pktinfo;
+
+pub(crate) use datagram::{DatagramListener, UpstreamSocket};
+pub use sys::raise_descriptor_limit;
+pub(crate) use sys::{RESERVE_PATH, is_exhaustion, is_oversize, is_transient_accept_error, vitals};
+
+/// Why no listener could be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr} ({protocol}): {}", describe(source))]
+pub struct BindError {
+    /// The address that was asked for.
+    pub addr: SocketAddr,
+    /// `TCP` or `UDP`.
+    pub protocol: &'static str,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl BindError {
+    /// True if the cause is that this machine has no IPv6 at all.
+    #[must_use]
+    pub fn lacks_ipv6(&self) -> bool {
+        let any = self.addr.ip().is_unspecified() || self.addr.ip().is_loopback();
+        let unavailable = self.source.kind() == io::ErrorKind::AddrNotAvailable;
+        self.addr.is_ipv6() && (sys::is_unknown_family(&self.source) || (any && unavailable))
+    }
+}
+
+/// An error of the system in the words people know, without the number.
+#[must_use]
+pub fn describe(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::AddrInUse => "address already in use".into(),
+        Kind::AddrNotAvailable => "this computer does not have that address".into(),
+        Kind::PermissionDenied => "permission denied".into(),
+        Kind::ConnectionRefused => "connection refused".into(),
+        Kind::ConnectionReset => "connection reset".into(),
+        Kind::TimedOut => "no answer".into(),
+        Kind::NetworkUnreachable => "no route (network unreachable)".into(),
+        Kind::HostUnreachable => "no such computer there (host unreachable)".into(),
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or(&text);
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_lowercase().chain(letters).collect::<String>()
+            })
+        }
+    }
+}
+
+/// A TCP listener on `addr`, port 0 meaning any free one.
+///
+/// Must be called inside a tokio runtime.
+pub fn listen_tcp(addr: SocketAddr) -> Result<TcpListener, BindError> {
+    let make = || {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        only_v6(&socket, addr)?;
+        sys::claim_port(&socket);
+        limit_segment(&socket, addr);
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(i32::try_from(limits::LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
+        TcpListener::from_std(socket.into())
+    };
+    make().map_err(|source| BindError {
+        addr,
+        protocol: "TCP",
+        source,
+    })
+}
+
+/// A UDP listener on `addr`, port 0 meaning any free one.
+///
+/// Must be called inside a tokio runtime.
+pub fn listen_udp(addr: SocketAddr) -> Result<UdpSocket, BindError> {
+    let make = || {
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        only_v6(&socket, addr)?;
+        if addr.ip().is_unspecified() {
+            sys::report_destination(&socket, addr)?;
+        }
+        sys::ignore_port_unreachable(&socket);
+        widen(&socket);
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        UdpSocket::from_std(socket.into())
+    };
+    make().map_err(|source| BindError {
+        addr,
+        protocol: "UDP",
+        source,
+    })
+}
+
+/// True if some program on this machine listens on `addr`, found without connecting to it: a
+/// connection would count as a player with many games, and as *the* player with some.
+///
+/// `None` if this cannot be told: the address is not this machine's, or the system refuses.
+#[must_use]
+pub(crate) fn is_taken(addr: SocketAddr, udp: bool) -> Option<bool> {
+    if bind_is_refused(addr, udp)? {
+        return Some(true);
+    }
+    // Windows lets one program have the address and another all addresses; Linux does not.
+    let any: IpAddr = match addr {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    if cfg!(windows) {
+        bind_is_refused((any, addr.port()).into(), udp)
+    } else {
+        Some(false)
+    }
+}
+
+fn bind_is_refused(addr: SocketAddr, udp: bool) -> Option<bool> {
+    let (kind, protocol) = if udp {
+        (Type::DGRAM, Protocol::UDP)
+    } else {
+        (Type::STREAM, Protocol::TCP)
+    };
+    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol)).ok()?;
+    only_v6(&socket, addr).ok()?;
+    if !udp {
+        // With it, Linux refuses a TCP port only to a listener, not to old connections.
+        sys::claim_port(&socket);
+    }
+    match socket.bind(&addr.into()) {
+        Ok(()) => Some(false),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// The address this machine would send from to reach `to`, without sending anything.
+///
+/// The error is the routing table's answer, for instance that there is no IPv6 at all.
+pub fn route_to(to: SocketAddr) -> io::Result<IpAddr> {
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.connect(&to.into())?;
+    Ok(socket
+        .local_addr()?
+        .as_socket()
+        .map_or(to.ip(), |addr| addr.ip()))
+}
+
+/// Connects a TCP socket to `addr`. Cancel safe: dropping the future closes the socket.
+pub(crate) async fn connect_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    limit_segment(&socket, addr);
+    if addr.ip().is_loopback() {
+        sys::accept_refusal(&socket);
+    }
+    socket.set_nonblocking(true)?;
+    let stream = TcpSocket::from_std_stream(socket.into())
+        .connect(addr)
+        .await?;
+    tune(&stream, addr.ip());
+    Ok(stream)
+}
+
+/// Options of a connected TCP socket; `peer` decides whether the leg is a loopback one.
+pub(crate) fn tune(stream: &TcpStream, peer: IpAddr) {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(limits::KEEPALIVE_IDLE)
+        .with_interval(limits::KEEPALIVE_INTERVAL);
+    #[cfg(not(windows))]
+    let keepalive = keepalive.with_retries(limits::KEEPALIVE_PROBES);
+    // Each of these may be refused on a connection that was reset meanwhile (EINVAL on macOS);
+    // the session then ends by what its first read says.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    if peer.is_loopback() {
+        sys::prefer_cubic(&socket);
+    }
+}
+
+/// Makes the coming close of this socket an RST instead of a FIN.
+pub(crate) fn reset_on_close(stream: &TcpStream) {
+    // Fails only where the connection is already gone, and then there is nobody to tell.
+    let _ = SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+}
+
+/// The system's number for a zone as people write it: `eth0` or `3`. `None`: no such interface.
+#[must_use]
+pub fn zone_index(zone: &Zone) -> Option<u32> {
+    zone.as_str()
+        .parse()
+        .ok()
+        .or_else(|| sys::interface_index(zone.as_str()))
+}
+
+fn only_v6(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)
+    } else {
+        Ok(())
+    }
+}
+
+/// Bounds the segments of an IPv6 leg (not on loopback, where nothing can lose large packets).
+fn limit_segment(socket: &Socket, addr: SocketAddr) {
+    if addr.is_ipv6() && !addr.ip().is_loopback() {
+        // Refused by systems without the option; the path then relies on path MTU discovery.
+        sys::limit_segment(socket);
+    }
+}
+
+/// Asks for large datagram buffers; the system grants what it allows.
+fn widen(socket: &Socket) {
+    let _ = socket.set_recv_buffer_size(limits::DATAGRAM_SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(limits::DATAGRAM_SOCKET_BUFFER);
+}

@@ -1,0 +1,167 @@
+//! What Linux, macOS and the BSDs do in their own way. The unsafe calls of via6 are here and in
+//! `windows.rs`, each around one system call.
+
+use std::io;
+use std::net::SocketAddr;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{SockRef, Socket};
+use tokio::net::TcpStream;
+use via6_core::limits;
+use via6_core::liveness::Vitals;
+
+/// A file that can always be opened: holds the acceptor's reserve descriptor.
+pub(crate) const RESERVE_PATH: &str = "/dev/null";
+
+/// Raises the number of descriptors this process may hold to what the system allows, and returns
+/// it. Must run before any bound is derived from it.
+#[must_use]
+pub fn raise_descriptor_limit() -> usize {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return 256;
+    };
+    // macOS reports "unlimited" and then refuses more than OPEN_MAX.
+    let wanted = if cfg!(target_os = "macos") {
+        hard.min(10_240)
+    } else {
+        hard
+    };
+    let granted = match setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) {
+        Ok(()) => wanted,
+        Err(_) => soft,
+    };
+    usize::try_from(granted).unwrap_or(usize::MAX)
+}
+
+/// Errors of `accept` that concern one connection, or nothing at all (accept(2): "Linux passes
+/// already-pending network errors on the new socket as an error code from accept").
+pub(crate) fn is_transient_accept_error(error: &io::Error) -> bool {
+    let Some(code) = error.raw_os_error() else {
+        return false;
+    };
+    #[cfg(target_os = "linux")]
+    if code == libc::ENONET {
+        return true;
+    }
+    matches!(
+        Errno::from_raw(code),
+        Errno::ECONNABORTED
+            | Errno::ECONNRESET
+            | Errno::EPROTO
+            | Errno::EINTR
+            | Errno::ENETDOWN
+            | Errno::ENOPROTOOPT
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ENETUNREACH
+            | Errno::EOPNOTSUPP
+            | Errno::ETIMEDOUT
+            | Errno::EPERM
+    )
+}
+
+/// The process or the system has run out of descriptors or memory.
+pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
+    )
+}
+
+/// What the system knows about a connection (tcp(7), `TCP_INFO` and `SIOCOUTQ`).
+#[cfg(target_os = "linux")]
+pub(crate) fn vitals(stream: &TcpStream) -> Option<Vitals> {
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
+
+    /// `TCP_CLOSE` of `linux/tcp_states.h`.
+    const CLOSE: u8 = 7;
+
+    let fd = stream.as_raw_fd();
+    // SAFETY: `tcp_info` is plain integers, for which zero is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut len = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
+    // SAFETY: `info` is writable for `len` bytes and `fd` is open while `stream` is borrowed.
+    let got = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast::<libc::c_void>(),
+            &raw mut len,
+        )
+    };
+    let mut unsent: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ, the same number as SIOCOUTQ, writes one int.
+    let asked = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut unsent) };
+    if got != 0 || asked != 0 {
+        return None;
+    }
+    Some(Vitals {
+        unsent: usize::try_from(unsent).unwrap_or(0),
+        unacked: info.tcpi_unacked,
+        since_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+        probes: info.tcpi_probes,
+        closed: info.tcpi_state == CLOSE,
+    })
+}
+
+/// Other Unix systems: not asked. A dead peer is found by keep-alive alone, and what a reset
+/// leaves in the send queue is not waited for.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn vitals(_: &TcpStream) -> Option<Vitals> {
+    None
+}
+
+pub(super) fn prefer_cubic(socket: &SockRef<'_>) {
+    // Refused where the module is not there; the system's default serves then.
+    #[cfg(any(target_os = "linux", target_os = "freebsd"))]
+    let _ = socket.set_tcp_congestion(b"cubic");
+    #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
+    let _ = socket;
+}
+
+pub(super) fn limit_segment(socket: &Socket) {
+    let _ = socket.set_tcp_mss(limits::LINK_MAX_SEGMENT);
+}
+
+/// Asks that each datagram say which of our addresses it was sent to (ip(7) `IP_PKTINFO`,
+/// RFC 3542 §6.1), so that the reply can leave from there.
+pub(super) fn report_destination(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    if addr.is_ipv6() {
+        setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    } else {
+        #[cfg(any(target_os = "linux", target_os = "macos"))]
+        setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
+    }
+    Ok(())
+}
+
+/// Only Windows reports a player's closed port on the listener.
+pub(super) fn ignore_port_unreachable(_: &Socket) {}
+
+/// Lets a restarted host listen while old connections are in `TIME_WAIT`. (On Windows the same
+/// option would let two programs share the port.)
+pub(super) fn claim_port(socket: &Socket) {
+    // A socket that is not bound yet does not refuse it.
+    let _ = socket.set_reuse_address(true);
+}
+
+/// Only Windows dials again after a refusal.
+pub(super) fn accept_refusal(_: &Socket) {}
+
+/// The system refused a datagram for its size.
+pub(crate) fn is_oversize(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EMSGSIZE)
+}
+
+/// The system was built or started without this address family.
+pub(super) fn is_unknown_family(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT)
+}
+
+pub(super) fn interface_index(name: &str) -> Option<u32> {
+    nix::net::if_::if_nametoindex(name).ok()
+}
