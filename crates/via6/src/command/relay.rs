@@ -1,0 +1,45 @@
+//! `via6 relay`: the primitive.
+
+use std::sync::Arc;
+
+use via6_core::addr::HostPort;
+
+use super::{Bound, announce, listen_address, serve, trusted};
+use crate::args::{Carried, Protocol, Relay};
+use crate::failure::Failure;
+use crate::narrator::Narrator;
+
+pub(super) async fn run(typed: &Relay, narrator: Arc<Narrator>) -> Result<(), Failure> {
+    let at = listen_address("LISTEN", &typed.listen)?;
+    let target = HostPort::parse_target(&typed.target)
+        .map_err(|error| Failure::address("TARGET", &error))?;
+    let policy = trusted(&typed.trusted)?;
+    let (tcp, name) = match typed.protocol {
+        Protocol::Tcp => (true, "tcp"),
+        Protocol::Udp => (false, "udp"),
+    };
+    let bound = Bound::new(at, Carried { tcp, udp: !tcp }).map_err(|error| {
+        let mut elsewhere = at;
+        elsewhere.set_port(another_port(at.port()));
+        Failure::bind(
+            &error,
+            &format!("via6 relay {name} '{elsewhere}' '{target}'"),
+        )
+    })?;
+    announce(&narrator, &bound, &target, None);
+    narrator.say(&format!(
+        "relaying {} from {} to {target}",
+        bound.carried(),
+        bound.addr
+    ));
+    serve(bound, target, policy, narrator).await
+}
+
+/// A port to propose where `port` cannot be had.
+pub(super) fn another_port(port: u16) -> u16 {
+    match port {
+        0..1024 => port + 40_000,
+        u16::MAX => port - 1,
+        _ => port + 1,
+    }
+}

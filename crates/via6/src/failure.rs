@@ -1,0 +1,180 @@
+//! What the person reads when something cannot be done: `error:`, a line of detail, `hint:`, and
+//! the exit code.
+
+use std::fmt;
+
+use clap::error::{ContextKind, ErrorKind};
+use via6_core::addr::AddrError;
+use via6_relay::BindError;
+
+/// Exit codes of the program; documented in `docs/reference/exit-codes.md`.
+pub(crate) mod code {
+    pub(crate) const RUNTIME: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+}
+
+/// A command that cannot be carried out.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    code: u8,
+    help: bool,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            detail: None,
+            hint: None,
+            code: code::USAGE,
+            help: false,
+        }
+    }
+
+    pub(crate) fn runtime(message: impl Into<String>) -> Self {
+        Self {
+            code: code::RUNTIME,
+            ..Self::usage(message)
+        }
+    }
+
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// An address that was typed as `what`, for instance `--listen`.
+    pub(crate) fn address(what: &str, error: &AddrError) -> Self {
+        let failure = Self::usage(format!("cannot read {what}: {error}"));
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+
+    /// A listener that could not be made; `instead` is a command that listens elsewhere.
+    pub(crate) fn bind(error: &BindError, instead: &str) -> Self {
+        use std::io::ErrorKind as Kind;
+        let (failure, port) = (Self::runtime(error.to_string()), error.addr.port());
+        if error.lacks_ipv6() {
+            return failure
+                .detail("this computer has no IPv6")
+                .hint("switch IPv6 on in the network settings: a via6 link needs it at both ends");
+        }
+        match error.source.kind() {
+            Kind::AddrInUse => failure
+                .detail("another program is using this port")
+                .hint(format!(
+                    "{}, or pick another: {instead}",
+                    find_owner(port, error.protocol)
+                )),
+            Kind::PermissionDenied if port < 1024 => failure
+                .detail("ports below 1024 are kept for the administrator of this computer")
+                .hint(format!("pick another: {instead}")),
+            Kind::AddrNotAvailable => {
+                failure.hint("list the addresses it has with `".to_owned() + LIST_ADDRESSES + "`")
+            }
+            _ => failure,
+        }
+    }
+
+    /// What the command line parser has to say, in our form.
+    pub(crate) fn from_clap(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let whole = |code| Self {
+            code,
+            help: true,
+            ..Self::usage(text.trim_end())
+        };
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return whole(0),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                return whole(code::USAGE);
+            }
+            _ => {}
+        }
+        let mut lines = text.lines();
+        let message = lines
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        let named: Vec<_> = lines
+            .by_ref()
+            .take_while(|line| line.starts_with("  "))
+            .collect();
+        let message = named
+            .iter()
+            .fold(message.to_owned(), |all, line| all + " " + line.trim());
+        let tip = text
+            .lines()
+            .find_map(|line| line.trim_start().strip_prefix("tip: "));
+        let hint = tip.map_or_else(|| usage_hint(error), str::to_owned);
+        Self::usage(message).hint(hint)
+    }
+
+    pub(crate) fn is_help(&self) -> bool {
+        self.help
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if let Some(detail) = &self.detail {
+            write!(f, "\n  {detail}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The usage line that clap would print, as a command to type.
+fn usage_hint(error: &clap::Error) -> String {
+    let usage = error
+        .get(ContextKind::Usage)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let usage = usage.trim().trim_start_matches("Usage: ");
+    if usage.is_empty() {
+        "see `via6 --help`".into()
+    } else {
+        format!("type: {usage}")
+    }
+}
+
+#[cfg(windows)]
+const LIST_ADDRESSES: &str = "ipconfig";
+#[cfg(target_os = "macos")]
+const LIST_ADDRESSES: &str = "ifconfig";
+#[cfg(not(any(windows, target_os = "macos")))]
+const LIST_ADDRESSES: &str = "ip address";
+
+fn find_owner(port: u16, protocol: &str) -> String {
+    let udp = protocol == "UDP";
+    if cfg!(windows) {
+        format!("see which one with `netstat -ano | findstr :{port}`")
+    } else if cfg!(target_os = "macos") {
+        format!("see which one with `lsof -nP -i{protocol}:{port}`")
+    } else {
+        let flags = if udp { "-lunp" } else { "-ltnp" };
+        format!("see which one with `ss {flags} 'sport = :{port}'`")
+    }
+}

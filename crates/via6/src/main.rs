@@ -1,0 +1,43 @@
+//! The via6 program: parse, run, exit code. Nothing else.
+
+mod args;
+mod command;
+mod failure;
+mod global_address;
+mod narrator;
+mod output;
+mod stop;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let args = match Args::read() {
+        Ok(args) => args,
+        Err(error) => return finish(&Output::start(), Some(Failure::from_clap(&error))),
+    };
+    let output = Arc::new(Output::start());
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::runtime(format!("cannot start: {error}")))
+        .and_then(|runtime| runtime.block_on(command::run(args, &output)));
+    finish(&output, outcome.err())
+}
+
+fn finish(output: &Output, failure: Option<Failure>) -> ExitCode {
+    let code = failure.map_or(ExitCode::SUCCESS, |failure| {
+        if failure.is_help() {
+            output.data(failure.message());
+        } else {
+            output.log(failure.to_string());
+        }
+        ExitCode::from(failure.code())
+    });
+    output.finish();
+    code
+}

@@ -1,0 +1,143 @@
+//! One thread that writes lines to one stream.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use via6_core::limits::OUTPUT_QUEUE;
+
+enum Item {
+    Line(String),
+    /// Answered when all that was queued before it has been written.
+    Flush(SyncSender<()>),
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: SyncSender<Item>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(super) fn start(name: &'static str, stream: impl Write + Send + 'static) -> Self {
+        let (queue, items) = sync_channel(OUTPUT_QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&dropped);
+        let run = move || write_all(stream, &items, &counted);
+        // Without a thread there is nothing to print with: `line` then counts everything as
+        // dropped, and the relay goes on.
+        let _ = thread::Builder::new().name(name.into()).spawn(run);
+        Self { queue, dropped }
+    }
+
+    /// Queues one line, or counts it as dropped. Never blocks.
+    pub(super) fn line(&self, line: String) {
+        if self.queue.try_send(Item::Line(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until everything queued so far is written, or until `deadline`.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the end of the program, outside any runtime"
+    )]
+    pub(super) fn flush(&self, deadline: Instant) {
+        let (done, written) = sync_channel(1);
+        let mut item = Item::Flush(done);
+        while let Err(TrySendError::Full(refused)) = self.queue.try_send(item) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            item = refused;
+            thread::sleep(Duration::from_millis(5));
+        }
+        // The time is up, or the stream is gone: either way there is nothing left to wait for.
+        let _ = written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn write_all(mut stream: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
+    while let Ok(item) = items.recv() {
+        match item {
+            Item::Flush(done) => {
+                // Nobody waits any more: the deadline has passed.
+                let _ = done.try_send(());
+            }
+            Item::Line(line) => {
+                let missing = dropped.swap(0, Ordering::Relaxed);
+                if write_line(&mut stream, &line, missing).is_err() {
+                    // The reader has closed the pipe. The queue ends with this thread's receiver,
+                    // and each later line is counted as dropped.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn write_line(stream: &mut impl Write, line: &str, missing: u64) -> io::Result<()> {
+    let mut text = String::with_capacity(line.len() + 1);
+    if missing > 0 {
+        text.push_str(&super::missing_line(line, missing));
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::sync::mpsc::sync_channel;
+
+    /// A pipe that takes nothing until it is opened.
+    struct Stuck(Receiver<()>, Arc<Mutex<String>>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1
+                .lock()
+                .unwrap()
+                .push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a deadline for the test")]
+    fn a_stuck_pipe_blocks_nobody_and_what_it_missed_is_counted() {
+        let (open, gate) = sync_channel(0);
+        let written = Arc::new(Mutex::new(String::new()));
+        let writer = Writer::start("test", Stuck(gate, Arc::clone(&written)));
+        let extra = 10;
+        for n in 0..=OUTPUT_QUEUE + extra {
+            writer.line(format!("line {n}"));
+        }
+        writer.flush(Instant::now());
+        let missing = writer.dropped.load(Ordering::Relaxed);
+        assert!((10..=11).contains(&missing), "{missing}");
+        drop(open);
+        // The queue was full; wait until it has emptied, then one more line brings the count.
+        writer.flush(Instant::now() + Duration::from_secs(10));
+        writer.line("last".into());
+        writer.flush(Instant::now() + Duration::from_secs(10));
+        let written = written.lock().unwrap();
+        assert!(written.contains("lines were not shown"), "{written}");
+        assert!(
+            written.starts_with("line 0\n") && written.ends_with("last\n"),
+            "{written}"
+        );
+    }
+}
