@@ -101,22 +101,25 @@ impl Failure {
             }
             _ => {}
         }
-        let mut lines = text.lines();
-        let message = lines
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        let named: Vec<_> = lines
-            .by_ref()
-            .take_while(|line| line.starts_with("  "))
-            .collect();
-        let message = named
-            .iter()
-            .fold(message.to_owned(), |all, line| all + " " + line.trim());
+        let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+            (ErrorKind::MissingRequiredArgument, Some(missing)) => {
+                let missing = missing
+                    .to_string()
+                    .replace(['<', '>'], "")
+                    .replace(", ", " and ");
+                let verb = if missing.contains(" and ") {
+                    "are"
+                } else {
+                    "is"
+                };
+                format!("{missing} {verb} missing")
+            }
+            _ => first_paragraph(&text),
+        };
         let tip = text
             .lines()
             .find_map(|line| line.trim_start().strip_prefix("tip: "));
-        let hint = tip.map_or_else(|| usage_hint(error), str::to_owned);
+        let hint = tip.map_or_else(|| example(error), str::to_owned);
         Self::usage(message).hint(hint)
     }
 
@@ -146,18 +149,34 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The usage line that clap would print, as a command to type.
-fn usage_hint(error: &clap::Error) -> String {
+/// What clap says before it goes on about usage, in one line.
+fn first_paragraph(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    let more = lines.take_while(|line| line.starts_with("  "));
+    more.fold(first.to_owned(), |all, line| all + " " + line.trim())
+}
+
+/// A line to start from, of the command that was meant.
+fn example(error: &clap::Error) -> String {
     let usage = error
         .get(ContextKind::Usage)
         .map(ToString::to_string)
         .unwrap_or_default();
-    let usage = usage.trim().trim_start_matches("Usage: ");
-    if usage.is_empty() {
-        "see `via6 --help`".into()
+    let of = |command: &str| usage.contains(&format!("via6 {command}"));
+    let example = if of("host") {
+        "via6 host --open 25565"
+    } else if of("join") {
+        "via6 join '[2001:db8::1234]:43325'"
+    } else if of("relay") {
+        "via6 relay tcp '[::]:43325' 127.0.0.1:25565"
     } else {
-        format!("type: {usage}")
-    }
+        return "see `via6 --help`".into();
+    };
+    format!("for instance: {example}")
 }
 
 #[cfg(windows)]

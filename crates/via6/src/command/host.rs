@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::json;
-use via6_core::addr::{Host as Machine, HostPort};
-use via6_core::limits::DEFAULT_LINK_PORT;
+use via6_core::addr::HostPort;
+use via6_core::limits::{DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 use via6_relay::{Protocol, is_up};
 
 use super::relay::another_port;
@@ -32,11 +32,7 @@ pub(super) async fn run(typed: &Host, narrator: Arc<Narrator>) -> Result<(), Fai
     let bound = Bound::new(at, typed.carried)
         .map_err(|error| Failure::bind(&error, &elsewhere(typed, at)))?;
     let (ip, notice) = published(&bound);
-    let addr = HostPort {
-        host: machine(ip),
-        port: bound.addr.port(),
-    };
-    let paste = format!("via6 join '{addr}'{}", bound.flags());
+    let paste = pasted_line(ip, &bound);
     announce(&narrator, &bound, &game, Some(&paste));
     narrator.say(&format!(
         "sharing {game} ({}) on {}",
@@ -92,15 +88,30 @@ fn elsewhere(typed: &Host, at: SocketAddr) -> String {
     }
 }
 
+/// What a friend types to play here.
+fn pasted_line(ip: IpAddr, bound: &Bound) -> String {
+    let (addr, flags) = (SocketAddr::new(ip, bound.addr.port()), bound.flags());
+    if ip.is_ipv6() {
+        return format!("via6 join '{addr}'{flags}");
+    }
+    let protocol = if bound.tcp.is_some() { "tcp" } else { "udp" };
+    format!("via6 relay {protocol} 127.0.0.1:{DEFAULT_JOIN_PORT} {addr}")
+}
+
 /// The address to give away, and what the person should know about it.
 fn published(bound: &Bound) -> (IpAddr, Option<(&'static str, &'static str)>) {
     let ip = bound.addr.ip();
+    if ip.is_ipv4() {
+        return (
+            ip,
+            Some((
+                "listens-on-ipv4",
+                "this listens on IPv4, where `via6 join` does not look; a via6 link is IPv6",
+            )),
+        );
+    }
     if !ip.is_unspecified() {
         return (ip, None);
-    }
-    if ip.is_ipv4() {
-        let text = "this listens on IPv4 only; friends who dial IPv6 cannot reach it";
-        return (ip, Some(("listens-on-ipv4", text)));
     }
     match global_address::best() {
         Some((ip, Reach::Global)) => (ip.into(), None),
@@ -128,13 +139,6 @@ fn published(bound: &Bound) -> (IpAddr, Option<(&'static str, &'static str)>) {
              Look for IPv6 in the network settings and in your router's",
             )),
         ),
-    }
-}
-
-fn machine(ip: IpAddr) -> Machine {
-    match ip {
-        IpAddr::V4(ip) => Machine::V4(ip),
-        IpAddr::V6(ip) => Machine::V6(ip, None),
     }
 }
 
