@@ -4,6 +4,34 @@
 //! Bind listeners with [`listen_tcp`] and [`listen_udp`], give them to a [`Relay`], and run it
 //! until its [`Shutdown`] says stop. Nothing here prints, exits, reads the environment or
 //! installs a signal handler; what happens is told to an [`Observer`].
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use via6_core::addr::HostPort;
+//! use via6_relay::{
+//!     Descriptors, Event, Observer, Policy, Relay, Shutdown, listen_tcp, raise_descriptor_limit,
+//! };
+//!
+//! struct Silent;
+//! impl Observer for Silent {
+//!     fn observe(&self, _: &Event<'_>) {}
+//! }
+//!
+//! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
+//! let relay = Relay {
+//!     tcp: Some(listen_tcp("[::]:43325".parse()?)?),
+//!     udp: None,
+//!     upstream: HostPort::parse_game("25565")?,
+//!     policy: Policy::default(),
+//!     descriptors: Descriptors::new(raise_descriptor_limit()),
+//!     observer: Arc::new(Silent),
+//! };
+//! let shutdown = Shutdown::new();
+//! let report = relay.run(&shutdown).await?;
+//! assert!(report.failed.is_none());
+//! # Ok(())
+//! # }
+//! ```
 
 mod accept;
 mod buffer;

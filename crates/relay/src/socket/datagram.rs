@@ -109,11 +109,6 @@ impl UpstreamSocket {
         })
     }
 
-    #[cfg(test)]
-    pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
     /// Waits until [`Self::try_recv`] is worth a try. Cancel safe.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
