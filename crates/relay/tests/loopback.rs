@@ -2,6 +2,13 @@
 //! are tested through the whole program, in `crates/via6/tests`.
 
 #![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test does not expect ends it"
+)]
+#![allow(
     clippy::disallowed_methods,
     reason = "the tests play the games' parts themselves"
 )]

@@ -1,6 +1,14 @@
 //! The endings of a session over in-memory wires of one to eight bytes, each with the sides
 //! swapped. Time is paused: a pause of ten minutes takes no time.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what a test does not expect ends it"
+)]
+
 mod line;
 
 use std::sync::Arc;
@@ -88,7 +96,7 @@ impl Play {
 }
 
 fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i * 7 % 251) as u8).collect()
+    (0..251_u8).cycle().step_by(7).take(len).collect()
 }
 
 #[tokio::test(start_paused = true)]
