@@ -39,9 +39,11 @@ mod descriptors;
 mod dial;
 mod event;
 mod leg;
+mod policy;
 mod probe;
 mod relay;
 mod session;
+mod shared;
 mod shutdown;
 mod socket;
 mod splice;
@@ -51,8 +53,9 @@ pub use descriptors::Descriptors;
 pub use dial::{Attempts, DialError, dial};
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};
 pub use leg::{Leg, Watch};
+pub use policy::Policy;
 pub use probe::is_up;
-pub use relay::{Policy, Relay, Report};
+pub use relay::{Relay, Report};
 pub use shutdown::Shutdown;
 pub use socket::{
     BindError, describe, listen_tcp, listen_udp, raise_descriptor_limit, route_to, zone_index,

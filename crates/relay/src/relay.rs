@@ -6,52 +6,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
-use via6_core::addr::{HostPort, Network};
-use via6_core::admission::{Admission, AdmissionLimits};
-use via6_core::flow::FlowLimits;
-use via6_core::limits;
+use via6_core::addr::HostPort;
+use via6_core::admission::Admission;
 use via6_core::reason::{CloseReason, ShedReason};
-use via6_core::throttle::Throttle;
 
 use crate::accept::{Accepted, Acceptor};
 use crate::descriptors::{Descriptors, Lease};
 use crate::event::{Event, Observer, Protocol, SessionId, Warning};
+use crate::policy::Policy;
+use crate::shared::{Failed, Notices, Shared};
 use crate::shutdown::Shutdown;
-use crate::splice::Patience;
 use crate::{session, socket, udp};
-
-/// Who may come, and how long things may take. The default is that of [`limits`].
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Other relays, behind which many players share an address: exempt from the bounds by
-    /// address, as loopback peers are.
-    pub trusted: Vec<Network>,
-    /// Bounds on sessions.
-    pub admission: AdmissionLimits,
-    /// Bounds on flows.
-    pub flows: FlowLimits,
-    /// Patience of a session.
-    pub patience: Patience,
-    /// How long a drain waits for live sessions.
-    pub drain_timeout: Duration,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            trusted: Vec::new(),
-            admission: AdmissionLimits::default(),
-            flows: FlowLimits::default(),
-            patience: Patience::default(),
-            drain_timeout: limits::DRAIN_TIMEOUT,
-        }
-    }
-}
 
 /// Listeners and where they lead. Give it listeners of the same port number for both protocols,
 /// as games expect.
@@ -98,10 +67,7 @@ impl Relay {
             )),
             policy: self.policy,
             descriptors: self.descriptors,
-            notices: Notices {
-                observer: self.observer,
-                throttle: Mutex::default(),
-            },
+            notices: Notices::new(self.observer),
             shutdown: shutdown.child(),
             sessions: TaskTracker::new(),
             opened: AtomicU64::new(0),
@@ -118,72 +84,6 @@ impl Relay {
             flows,
             failed: failed_tcp.or(failed_udp),
         })
-    }
-}
-
-/// What all sessions and flows of one relay share.
-pub(crate) struct Shared {
-    pub(crate) upstream: HostPort,
-    pub(crate) policy: Policy,
-    pub(crate) descriptors: Descriptors,
-    pub(crate) notices: Notices,
-    pub(crate) shutdown: Shutdown,
-    /// Live sessions; flows end when the last of them has.
-    pub(crate) sessions: TaskTracker,
-    admission: Mutex<Admission>,
-    opened: AtomicU64,
-    ended: AtomicU64,
-    cut: AtomicU64,
-}
-
-pub(crate) type Failed = Option<(SocketAddr, Protocol, io::Error)>;
-
-impl Shared {
-    /// Loopback peers cannot be strangers, and a listed relay stands for many players.
-    pub(crate) fn is_exempt(&self, peer: SocketAddr) -> bool {
-        let ip = peer.ip();
-        ip.is_loopback()
-            || self
-                .policy
-                .trusted
-                .iter()
-                .any(|network| network.contains(ip))
-    }
-
-    /// Everything of this relay that can fail for good ends here.
-    pub(crate) fn listener_ended(
-        &self,
-        listener: SocketAddr,
-        protocol: Protocol,
-        error: &io::Error,
-    ) {
-        self.notices.warn(&Warning::ListenerEnded {
-            listener,
-            protocol,
-            error,
-        });
-        self.shutdown.drain();
-    }
-}
-
-/// Events, with repeating warnings held back.
-pub(crate) struct Notices {
-    observer: Arc<dyn Observer>,
-    throttle: Mutex<Throttle<(&'static str, Option<&'static str>)>>,
-}
-
-impl Notices {
-    pub(crate) fn tell(&self, event: &Event<'_>) {
-        self.observer.observe(event);
-    }
-
-    pub(crate) fn warn(&self, warning: &Warning<'_>) {
-        let kind = (warning.kind(), warning.reason());
-        let now = Instant::now().into_std();
-        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let held_back = throttle.admit(kind, now);
-        drop(throttle);
-        self.tell(&Event::Warning { warning, held_back });
     }
 }
 

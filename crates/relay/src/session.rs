@@ -9,7 +9,7 @@ use via6_core::reason::CloseReason;
 
 use crate::dial::{DialError, dial};
 use crate::event::{Event, SessionEnd, SessionId};
-use crate::relay::Shared;
+use crate::shared::Shared;
 use crate::socket;
 use crate::splice::{Traffic, splice};
 

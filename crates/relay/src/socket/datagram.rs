@@ -42,9 +42,10 @@ impl DatagramListener {
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         #[cfg(any(target_os = "linux", target_os = "macos"))]
         if self.wildcard {
-            return self.socket.try_io(tokio::io::Interest::READABLE, || {
+            let (len, from, to) = self.socket.try_io(tokio::io::Interest::READABLE, || {
                 super::pktinfo::recv(&self.socket, buffer)
-            });
+            })?;
+            return Ok(Received { len, from, to });
         }
         let (len, from) = self.socket.try_recv_from(buffer)?;
         Ok(Received {

@@ -13,13 +13,15 @@ use nix::sys::socket::{
 };
 use tokio::net::UdpSocket;
 
-use super::datagram::Received;
-
 /// Room for one control message of either family, aligned as the system wants it.
 #[repr(align(8))]
 struct ControlBuffer([u8; 128]);
 
-pub(super) fn recv(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+/// Takes one datagram: its length, who sent it, and which address of ours it was sent to.
+pub(super) fn recv(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddr, Option<IpAddr>)> {
     let mut control = ControlBuffer([0; 128]);
     let mut slices = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(
@@ -42,13 +44,10 @@ pub(super) fn recv(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received
         }
         _ => None,
     });
-    Ok(Received {
-        len: message.bytes,
-        from,
-        to,
-    })
+    Ok((message.bytes, from, to))
 }
 
+/// Sends one datagram from an address of ours.
 pub(super) fn send(
     socket: &UdpSocket,
     payload: &[u8],

@@ -18,7 +18,7 @@ use crate::buffer::with_buffer;
 use crate::descriptors::Lease;
 use crate::dial::{Attempts, DialError, resolve};
 use crate::event::{Event, Warning};
-use crate::relay::Shared;
+use crate::shared::Shared;
 use crate::socket::{DatagramListener, UpstreamSocket, is_oversize};
 
 /// All flows of one listener.

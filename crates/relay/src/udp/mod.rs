@@ -18,7 +18,7 @@ use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_UNKNOWN_ERRORS_MAX};
 use self::flows::Flows;
 use crate::buffer::with_buffer;
 use crate::event::{Protocol, Warning};
-use crate::relay::{Failed, Shared};
+use crate::shared::{Failed, Shared};
 use crate::socket::{DatagramListener, is_exhaustion, is_oversize};
 
 /// Datagrams that one task handles before the others have their turn.

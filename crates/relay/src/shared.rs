@@ -1,0 +1,91 @@
+//! What all sessions and flows of one relay share: where it leads, its bounds and counts, and the
+//! way to tell what happens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use via6_core::addr::HostPort;
+use via6_core::admission::Admission;
+use via6_core::throttle::Throttle;
+
+use crate::descriptors::Descriptors;
+use crate::event::{Event, Observer, Protocol, Warning};
+use crate::policy::Policy;
+use crate::shutdown::Shutdown;
+
+/// What all sessions and flows of one relay share.
+pub(crate) struct Shared {
+    pub(crate) upstream: HostPort,
+    pub(crate) policy: Policy,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) notices: Notices,
+    pub(crate) shutdown: Shutdown,
+    /// Live sessions; flows end when the last of them has.
+    pub(crate) sessions: TaskTracker,
+    pub(crate) admission: Mutex<Admission>,
+    pub(crate) opened: AtomicU64,
+    pub(crate) ended: AtomicU64,
+    pub(crate) cut: AtomicU64,
+}
+
+pub(crate) type Failed = Option<(SocketAddr, Protocol, io::Error)>;
+
+impl Shared {
+    /// Loopback peers cannot be strangers, and a listed relay stands for many players.
+    pub(crate) fn is_exempt(&self, peer: SocketAddr) -> bool {
+        let ip = peer.ip();
+        ip.is_loopback()
+            || self
+                .policy
+                .trusted
+                .iter()
+                .any(|network| network.contains(ip))
+    }
+
+    /// Everything of this relay that can fail for good ends here.
+    pub(crate) fn listener_ended(
+        &self,
+        listener: SocketAddr,
+        protocol: Protocol,
+        error: &io::Error,
+    ) {
+        self.notices.warn(&Warning::ListenerEnded {
+            listener,
+            protocol,
+            error,
+        });
+        self.shutdown.drain();
+    }
+}
+
+/// Events, with repeating warnings held back.
+pub(crate) struct Notices {
+    observer: Arc<dyn Observer>,
+    throttle: Mutex<Throttle<(&'static str, Option<&'static str>)>>,
+}
+
+impl Notices {
+    pub(crate) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer,
+            throttle: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.observer.observe(event);
+    }
+
+    pub(crate) fn warn(&self, warning: &Warning<'_>) {
+        let kind = (warning.kind(), warning.reason());
+        let now = Instant::now().into_std();
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        let held_back = throttle.admit(kind, now);
+        drop(throttle);
+        self.tell(&Event::Warning { warning, held_back });
+    }
+}
