@@ -107,8 +107,8 @@ pub const SESSION_RATE: Rate = Rate {
     burst: 1000,
 };
 
-/// Prefixes whose rate is remembered. At the bound the one that has been quiet longest is
-/// forgotten.
+/// Prefixes with nothing open whose rate is remembered. At the bound the one whose rate is full
+/// again, or soonest will be, is forgotten.
 pub const PREFIXES_MAX: usize = 16_384;
 
 /// How long Ctrl-C waits for live sessions before it ends them.
@@ -153,8 +153,9 @@ pub const FLOW_PENDING_MAX: usize = 64;
 /// Bytes that wait while the other side's name is resolved.
 pub const FLOW_PENDING_BYTES: usize = 256 * 1024;
 
-/// A player is proven by this many datagrams after our first reply: somebody who forges the
-/// sender's address never sees that reply and has no reason to go on.
+/// A player is proven by this many datagrams after our first reply. Somebody who forges the
+/// sender's address never sees that reply; one who sends on blindly passes for a player, and
+/// then reaches no further than through a game server with a public address.
 pub const PROOF_DATAGRAMS: u32 = 3;
 
 /// Replies to an unproven player stay within `received × UNPROVEN_FACTOR + UNPROVEN_ALLOWANCE`

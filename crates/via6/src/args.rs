@@ -6,13 +6,8 @@
     reason = "these comments are help texts"
 )]
 
-use clap::builder::{FalseyValueParser, Styles};
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{
-    ArgAction, ArgMatches, Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand,
-    ValueEnum,
-};
+use clap::builder::{BoolishValueParser, Styles};
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Play legacy IPv4-only games with each other over public IPv6.
 #[derive(Debug, Parser)]
@@ -20,7 +15,7 @@ use clap::{
     name = "via6",
     version,
     styles = Styles::plain(),
-    disable_help_subcommand = true,
+    args_override_self = true,
     arg_required_else_help = true,
     after_help = "Examples:
   via6 host --open 25565                     share the game on this computer's port 25565
@@ -34,44 +29,6 @@ pub(crate) struct Args {
     pub(crate) shown: Shown,
 }
 
-impl Args {
-    /// Reads the command line and the environment. What is typed wins over what is set.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches()?;
-        let mut args = Self::from_arg_matches(&matches)?;
-        let typed = |matches: &ArgMatches, name| {
-            matches.value_source(name) == Some(ValueSource::CommandLine)
-        };
-        let command = matches
-            .subcommand()
-            .map_or(&matches, |(_, matches)| matches);
-        let conflict = |one: &str, other: &str| {
-            let text = format!("{one} and {other} cannot be used together");
-            Err(Self::command().error(ErrorKind::ArgumentConflict, text))
-        };
-        if let Command::Host(Host {
-            port: port @ Some(_),
-            listen: listen @ Some(_),
-            ..
-        }) = &mut args.command
-        {
-            match (typed(command, "port"), typed(command, "listen")) {
-                (true, false) => *listen = None,
-                (false, true) => *port = None,
-                _ => return conflict("--port", "--listen"),
-            }
-        }
-        if args.shown.quiet && args.shown.verbose > 0 {
-            match (typed(command, "quiet"), typed(command, "verbose")) {
-                (true, false) => args.shown.verbose = 0,
-                (false, true) => args.shown.quiet = false,
-                _ => return conflict("--quiet", "--verbose"),
-            }
-        }
-        Ok(args)
-    }
-}
-
 /// How much is told, and in which form.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Shown {
@@ -80,33 +37,42 @@ pub(crate) struct Shown {
     pub(crate) verbose: u8,
 
     /// Tell warnings and errors only
-    #[arg(short, long, global = true, env = "VIA6_QUIET", value_parser = FalseyValueParser::new())]
+    #[arg(short, long, global = true, env = "VIA6_QUIET", value_parser = BoolishValueParser::new())]
     pub(crate) quiet: bool,
 
     /// Write events to standard output, one JSON object a line, and no other text there
-    #[arg(long, global = true, env = "VIA6_JSON", value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "VIA6_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Share a game on this computer (or one that it can reach) with friends
-    #[command(after_help = "Examples:
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
   via6 host --open 25565                     TCP and UDP of the game on 127.0.0.1:25565
   via6 host --open --tcp 192.168.1.20:7777   only TCP, of a game on another computer at home
-  via6 host --open --port 43326 25566        a second game, on its own IPv6 port")]
+  via6 host --open --port 43326 25566        a second game, on its own IPv6 port"
+    )]
     Host(Host),
     /// Play on a friend's host
-    #[command(after_help = "Examples:
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
   via6 join '[2001:db8::1234]:43325'         the line that the host printed
   via6 join play.example.org                 a name; port 43325
   via6 join '[2001:db8::1234]:43325' --listen 127.0.0.1:25565
-                                             for a game that cannot be told a port")]
+                                             for a game that cannot be told a port"
+    )]
     Join(Join),
     /// Relay from any address to any other, of either family
-    #[command(after_help = "Examples:
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
   via6 relay tcp '[::]:43325' 127.0.0.1:64871
-  via6 relay udp 0.0.0.0:27015 '[2001:db8::1234]:43325'")]
+  via6 relay udp 0.0.0.0:27015 '[2001:db8::1234]:43325'"
+    )]
     Relay(Relay),
     /// See it work on this computer alone: a tiny game, a host and a join
     Demo(Demo),
@@ -115,15 +81,20 @@ pub(crate) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Host {
     /// The game server: its port on this computer, or HOST:PORT
-    #[arg(value_name = "GAME", env = "VIA6_GAME")]
+    #[arg(value_name = "GAME", env = "VIA6_GAME", allow_negative_numbers = true)]
     pub(crate) game: String,
 
     /// Let any program connect over IPv6: no keys, no invite
-    #[arg(long, env = "VIA6_OPEN", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "VIA6_OPEN", value_parser = BoolishValueParser::new())]
     pub(crate) open: bool,
 
     /// The IPv6 port that friends connect to [default: 43325]
-    #[arg(long, value_name = "N", env = "VIA6_PORT")]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "VIA6_PORT",
+        allow_negative_numbers = true
+    )]
     pub(crate) port: Option<String>,
 
     /// The address and port that friends connect to [default: [::]:43325]
@@ -155,11 +126,11 @@ pub(crate) struct Join {
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Carried {
     /// Carry TCP, and UDP only if asked for as well
-    #[arg(long, env = "VIA6_TCP", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "VIA6_TCP", value_parser = BoolishValueParser::new())]
     pub(crate) tcp: bool,
 
     /// Carry UDP, and TCP only if asked for as well
-    #[arg(long, env = "VIA6_UDP", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "VIA6_UDP", value_parser = BoolishValueParser::new())]
     pub(crate) udp: bool,
 }
 
@@ -178,6 +149,7 @@ pub(crate) struct Trusted {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Relay {
     /// What to carry
+    #[arg(value_name = "tcp|udp", ignore_case = true)]
     pub(crate) protocol: Protocol,
 
     /// Where to listen: ADDR:PORT or [IPV6]:PORT
@@ -201,6 +173,6 @@ pub(crate) enum Protocol {
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Demo {
     /// End after the self-check
-    #[arg(long, env = "VIA6_CHECK", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "VIA6_CHECK", value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use clap::error::{ContextKind, ErrorKind};
 use via6_core::addr::AddrError;
 use via6_relay::BindError;
 
@@ -86,41 +85,13 @@ impl Failure {
         }
     }
 
-    /// What the command line parser has to say, in our form.
-    pub(crate) fn from_clap(error: &clap::Error) -> Self {
-        let text = error.render().to_string();
-        let whole = |code| Self {
+    /// Not a failure of anybody's: help and version, as they are.
+    pub(crate) fn help(text: &str, code: u8) -> Self {
+        Self {
             code,
             help: true,
             ..Self::usage(text.trim_end())
-        };
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return whole(0),
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                return whole(code::USAGE);
-            }
-            _ => {}
         }
-        let message = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-            (ErrorKind::MissingRequiredArgument, Some(missing)) => {
-                let missing = missing
-                    .to_string()
-                    .replace(['<', '>'], "")
-                    .replace(", ", " and ");
-                let verb = if missing.contains(" and ") {
-                    "are"
-                } else {
-                    "is"
-                };
-                format!("{missing} {verb} missing")
-            }
-            _ => first_paragraph(&text),
-        };
-        let tip = text
-            .lines()
-            .find_map(|line| line.trim_start().strip_prefix("tip: "));
-        let hint = tip.map_or_else(|| example(error), str::to_owned);
-        Self::usage(message).hint(hint)
     }
 
     pub(crate) fn is_help(&self) -> bool {
@@ -147,36 +118,6 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
-}
-
-/// What clap says before it goes on about usage, in one line.
-fn first_paragraph(text: &str) -> String {
-    let mut lines = text.lines();
-    let first = lines
-        .next()
-        .unwrap_or_default()
-        .trim_start_matches("error: ");
-    let more = lines.take_while(|line| line.starts_with("  "));
-    more.fold(first.to_owned(), |all, line| all + " " + line.trim())
-}
-
-/// A line to start from, of the command that was meant.
-fn example(error: &clap::Error) -> String {
-    let usage = error
-        .get(ContextKind::Usage)
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let of = |command: &str| usage.contains(&format!("via6 {command}"));
-    let example = if of("host") {
-        "via6 host --open 25565"
-    } else if of("join") {
-        "via6 join '[2001:db8::1234]:43325'"
-    } else if of("relay") {
-        "via6 relay tcp '[::]:43325' 127.0.0.1:25565"
-    } else {
-        return "see `via6 --help`".into();
-    };
-    format!("for instance: {example}")
 }
 
 #[cfg(windows)]

@@ -4,28 +4,29 @@ mod args;
 mod command;
 mod failure;
 mod global_address;
+mod mistake;
 mod narrator;
 mod output;
+mod reading;
 mod stop;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::args::Args;
 use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let args = match Args::read() {
-        Ok(args) => args,
-        Err(error) => return finish(&Output::start(), Some(Failure::from_clap(&error))),
+    let (args, sources) = match reading::read() {
+        Ok(read) => read,
+        Err(failure) => return finish(&Output::start(), Some(failure)),
     };
     let output = Arc::new(Output::start());
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(format!("cannot start: {error}")))
-        .and_then(|runtime| runtime.block_on(command::run(args, &output)));
+        .and_then(|runtime| runtime.block_on(command::run(args, &sources, &output)));
     finish(&output, outcome.err())
 }
 

@@ -21,16 +21,21 @@ use crate::args::{Args, Carried, Command, Trusted};
 use crate::failure::Failure;
 use crate::narrator::{Narrator, Role, protocol_label};
 use crate::output::Output;
+use crate::reading::Sources;
 use crate::stop;
 
 /// Carries out what was typed.
-pub(crate) async fn run(args: Args, output: &Arc<Output>) -> Result<(), Failure> {
+pub(crate) async fn run(
+    args: Args,
+    sources: &Sources,
+    output: &Arc<Output>,
+) -> Result<(), Failure> {
     let new = |role| Narrator::new(Arc::clone(output), args.shown, role);
     let narrator = |role| Arc::new(new(role));
     match args.command {
-        Command::Host(host) => host::run(&host, narrator(Role::Host)).await,
-        Command::Join(join) => join::run(&join, narrator(Role::Join)).await,
-        Command::Relay(relay) => relay::run(&relay, narrator(Role::Relay)).await,
+        Command::Host(host) => host::run(&host, sources, narrator(Role::Host)).await,
+        Command::Join(join) => join::run(&join, sources, narrator(Role::Join)).await,
+        Command::Relay(relay) => relay::run(&relay, sources, narrator(Role::Relay)).await,
         Command::Demo(demo) => demo::run(demo, &new).await,
     }
 }
@@ -94,15 +99,6 @@ impl Bound {
             .collect();
         names.join(" and ")
     }
-
-    /// The flags that ask for just this, with a space before each.
-    fn flags(&self) -> &'static str {
-        match (&self.tcp, &self.udp) {
-            (Some(_), None) => " --tcp",
-            (None, Some(_)) => " --udp",
-            _ => "",
-        }
-    }
 }
 
 /// Reads an address to listen on, typed as `what`.
@@ -114,34 +110,60 @@ fn listen_address(what: &str, text: &str) -> Result<SocketAddr, Failure> {
             Failure::usage(format!(
                 "cannot listen on {listen}: no network interface {zone}"
             ))
+            .hint("list them with `ip link`, on Windows with `netsh interface ipv6 show interface`")
         })?;
         v6.set_scope_id(index);
     }
     Ok(addr)
 }
 
-fn trusted(typed: &Trusted) -> Result<Policy, Failure> {
+fn trusted(typed: &Trusted, sources: &Sources) -> Result<Policy, Failure> {
     let networks: Result<Vec<_>, _> = typed
         .relays
         .iter()
         .map(|text| Network::parse(text))
         .collect();
-    let trusted = networks.map_err(|error| Failure::address("--trust-relay", &error))?;
+    let what = sources.name("relays", "--trust-relay", "VIA6_TRUST_RELAY");
+    let trusted = networks.map_err(|error| Failure::address(what, &error))?;
     Ok(Policy {
         trusted,
         ..Policy::default()
     })
 }
 
+/// The flags that ask for what `typed` does, to repeat in a hint.
+fn trust_flags(typed: &Trusted) -> String {
+    let flag = " --trust-relay ";
+    typed
+        .relays
+        .iter()
+        .flat_map(|relay| [flag, relay])
+        .collect()
+}
+
+/// The flags that ask for just these protocols.
+fn carried_flags(tcp: bool, udp: bool) -> &'static str {
+    match (tcp, udp) {
+        (true, false) => " --tcp",
+        (false, true) => " --udp",
+        _ => "",
+    }
+}
+
 /// Tells scripts where it listens, one event for each protocol.
-fn announce(narrator: &Narrator, bound: &Bound, upstream: &HostPort, paste: Option<&str>) {
+fn announce(
+    narrator: &Narrator,
+    bound: &Bound,
+    upstream: &HostPort,
+    paste: impl Fn(Protocol) -> Option<String>,
+) {
     for protocol in bound.protocols() {
         let mut event = json!({
             "event": "listening", "role": narrator.role().label(),
             "protocol": protocol_label(protocol), "address": bound.addr.to_string(),
             "upstream": upstream.to_string(),
         });
-        if let (Some(paste), Some(fields)) = (paste, event.as_object_mut()) {
+        if let (Some(paste), Some(fields)) = (paste(protocol), event.as_object_mut()) {
             fields.insert("paste".into(), paste.into());
         }
         narrator.emit(event);

@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use via6_core::addr::HostPort;
 
-use super::{Bound, announce, listen_address, serve, trusted};
+use super::{Bound, announce, listen_address, serve, trust_flags, trusted};
 use crate::args::{Carried, Protocol, Relay};
 use crate::failure::Failure;
 use crate::narrator::Narrator;
+use crate::reading::Sources;
 
-pub(super) async fn run(typed: &Relay, narrator: Arc<Narrator>) -> Result<(), Failure> {
+pub(super) async fn run(
+    typed: &Relay,
+    sources: &Sources,
+    narrator: Arc<Narrator>,
+) -> Result<(), Failure> {
     let at = listen_address("LISTEN", &typed.listen)?;
     let target = HostPort::parse_target(&typed.target)
         .map_err(|error| Failure::address("TARGET", &error))?;
-    let policy = trusted(&typed.trusted)?;
+    let policy = trusted(&typed.trusted, sources)?;
     let (tcp, name) = match typed.protocol {
         Protocol::Tcp => (true, "tcp"),
         Protocol::Udp => (false, "udp"),
@@ -23,10 +28,13 @@ pub(super) async fn run(typed: &Relay, narrator: Arc<Narrator>) -> Result<(), Fa
         elsewhere.set_port(another_port(at.port()));
         Failure::bind(
             &error,
-            &format!("via6 relay {name} '{elsewhere}' '{target}'"),
+            &format!(
+                "via6 relay{} {name} '{elsewhere}' '{target}'",
+                trust_flags(&typed.trusted)
+            ),
         )
     })?;
-    announce(&narrator, &bound, &target, None);
+    announce(&narrator, &bound, &target, |_| None);
     narrator.say(&format!(
         "relaying {} from {} to {target}",
         bound.carried(),

@@ -1,5 +1,5 @@
-//! Everything that is printed goes through here: one writer thread and one bounded queue for each
-//! of standard output and standard error.
+//! Everything that is printed goes through here: a writer thread and a bounded queue, for standard
+//! output and standard error together where they are one place, else for each.
 //!
 //! The runtime never writes to a terminal, file or pipe itself. A Windows console with selected
 //! text, or a pipe that nobody reads, stops its writer and nothing else; lines that find the queue
@@ -7,7 +7,7 @@
 
 mod writer;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use via6_core::limits::OUTPUT_FLUSH;
@@ -23,9 +23,15 @@ pub(crate) struct Output {
 impl Output {
     /// Starts the writers. They end with the process.
     pub(crate) fn start() -> Self {
+        if one_place() {
+            // One queue, so that the line to paste stands below the sentence that announces it.
+            let (data, log) = Writer::start_two(io::stdout(), io::stderr());
+            return Self { data, log };
+        }
+        // A standard output that nobody reads must not silence warnings.
         Self {
-            data: Writer::start("stdout", io::stdout()),
-            log: Writer::start("stderr", io::stderr()),
+            data: Writer::start(io::stdout()),
+            log: Writer::start(io::stderr()),
         }
     }
 
@@ -51,16 +57,25 @@ impl Output {
     }
 }
 
-/// Stands in for lines that were dropped, in the form of the `line` that follows it.
-fn missing_line(line: &str, missing: u64) -> String {
-    if line.starts_with('{') {
-        format!(r#"{{"event":"output_dropped","lines":{missing}}}"#)
-    } else {
-        let lines = if missing == 1 {
-            "line was"
-        } else {
-            "lines were"
-        };
-        format!("({missing} {lines} not shown: whatever reads this was too slow)")
+/// True if both streams end in the same terminal, file or pipe.
+fn one_place() -> bool {
+    if io::stdout().is_terminal() && io::stderr().is_terminal() {
+        return true;
     }
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        use std::os::unix::fs::MetadataExt;
+
+        let identity = |stream: std::os::fd::BorrowedFd<'_>| {
+            let file = std::fs::File::from(stream.try_clone_to_owned().ok()?);
+            file.metadata()
+                .ok()
+                .map(|metadata| (metadata.dev(), metadata.ino()))
+        };
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        identity(stdout.as_fd()).is_some_and(|one| Some(one) == identity(stderr.as_fd()))
+    }
+    #[cfg(not(unix))]
+    false
 }

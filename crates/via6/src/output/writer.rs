@@ -1,4 +1,4 @@
-//! One thread that writes lines to one stream.
+//! One thread that writes lines to one stream, or to two that are the same place.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -7,35 +7,64 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use via6_core::limits::OUTPUT_QUEUE;
 
+use crate::narrator::unix_ms;
+
+type Stream = Box<dyn Write + Send>;
+
 enum Item {
-    Line(String),
+    /// A line, and which of the thread's streams it is for.
+    Line(usize, String),
     /// Answered when all that was queued before it has been written.
     Flush(SyncSender<()>),
 }
 
+/// One stream's end of a queue. Clones are other ends of the same.
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: SyncSender<Item>,
     dropped: Arc<AtomicU64>,
+    stream: usize,
 }
 
 impl Writer {
-    pub(super) fn start(name: &'static str, stream: impl Write + Send + 'static) -> Self {
+    pub(super) fn start(stream: impl Write + Send + 'static) -> Self {
+        Self::run(vec![Box::new(stream)])
+    }
+
+    /// Two streams, whose lines keep their order between them.
+    pub(super) fn start_two(
+        one: impl Write + Send + 'static,
+        other: impl Write + Send + 'static,
+    ) -> (Self, Self) {
+        let first = Self::run(vec![Box::new(one), Box::new(other)]);
+        let second = Self {
+            stream: 1,
+            ..first.clone()
+        };
+        (first, second)
+    }
+
+    fn run(streams: Vec<Stream>) -> Self {
         let (queue, items) = sync_channel(OUTPUT_QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&dropped);
-        let run = move || write_all(stream, &items, &counted);
+        let run = move || write_all(streams, &items, &counted);
         // Without a thread there is nothing to print with: `line` then counts everything as
         // dropped, and the relay goes on.
-        let _ = thread::Builder::new().name(name.into()).spawn(run);
-        Self { queue, dropped }
+        let _ = thread::Builder::new().name("output".into()).spawn(run);
+        Self {
+            queue,
+            dropped,
+            stream: 0,
+        }
     }
 
     /// Queues one line, or counts it as dropped. Never blocks.
     pub(super) fn line(&self, line: String) {
-        if self.queue.try_send(Item::Line(line)).is_err() {
+        if self.queue.try_send(Item::Line(self.stream, line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -60,16 +89,19 @@ impl Writer {
     }
 }
 
-fn write_all(mut stream: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
+fn write_all(mut streams: Vec<Stream>, items: &Receiver<Item>, dropped: &AtomicU64) {
     while let Ok(item) = items.recv() {
         match item {
             Item::Flush(done) => {
                 // Nobody waits any more: the deadline has passed.
                 let _ = done.try_send(());
             }
-            Item::Line(line) => {
+            Item::Line(stream, line) => {
                 let missing = dropped.swap(0, Ordering::Relaxed);
-                if write_line(&mut stream, &line, missing).is_err() {
+                let Some(stream) = streams.get_mut(stream) else {
+                    continue;
+                };
+                if write_line(stream, &line, missing).is_err() {
                     // The reader has closed the pipe. The queue ends with this thread's receiver,
                     // and each later line is counted as dropped.
                     return;
@@ -82,13 +114,28 @@ fn write_all(mut stream: impl Write, items: &Receiver<Item>, dropped: &AtomicU64
 fn write_line(stream: &mut impl Write, line: &str, missing: u64) -> io::Result<()> {
     let mut text = String::with_capacity(line.len() + 1);
     if missing > 0 {
-        text.push_str(&super::missing_line(line, missing));
+        text.push_str(&missing_line(line, missing));
         text.push('\n');
     }
     text.push_str(line);
     text.push('\n');
     stream.write_all(text.as_bytes())?;
     stream.flush()
+}
+
+/// Stands in for lines that were dropped, in the form of the `line` that follows it.
+fn missing_line(line: &str, missing: u64) -> String {
+    if line.starts_with('{') {
+        let event = json!({ "event": "output_dropped", "lines": missing, "time_ms": unix_ms() });
+        event.to_string()
+    } else {
+        let lines = if missing == 1 {
+            "line was"
+        } else {
+            "lines were"
+        };
+        format!("({missing} {lines} not shown: whatever reads this was too slow)")
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +167,7 @@ mod tests {
     fn a_stuck_pipe_blocks_nobody_and_what_it_missed_is_counted() {
         let (open, gate) = sync_channel(0);
         let written = Arc::new(Mutex::new(String::new()));
-        let writer = Writer::start("test", Stuck(gate, Arc::clone(&written)));
+        let writer = Writer::start(Stuck(gate, Arc::clone(&written)));
         let extra = 10;
         for n in 0..=OUTPUT_QUEUE + extra {
             writer.line(format!("line {n}"));

@@ -51,8 +51,8 @@ pub(super) async fn run(typed: Demo, narrator: &impl Fn(Role) -> Narrator) -> Re
     let (game, host, join) = (parts.game.addr, parts.host.addr, parts.join.addr);
     let narrator = |role| Arc::new(narrator(role).labelled());
     let (hosting, joining) = (narrator(Role::Host), narrator(Role::Join));
-    announce(&hosting, &parts.host, &target(game), None);
-    announce(&joining, &parts.join, &target(host), None);
+    announce(&hosting, &parts.host, &target(game), |_| None);
+    announce(&joining, &parts.join, &target(host), |_| None);
     joining.say(&format!(
         "game server   {game}   a line chat, IPv4 only\n       |"
     ));

@@ -1,0 +1,129 @@
+//! What the command line parser has to say, in our words: what is wrong, and a line to start from.
+
+use clap::error::{ContextKind, ErrorKind};
+use via6_core::addr::HostPort;
+
+use crate::failure::{Failure, code};
+
+const EXAMPLE_RELAY: &str = "for instance: via6 relay tcp '[::]:43325' 127.0.0.1:25565";
+
+/// The parser's error as a failure; help and version are of that kind too, as far as it knows.
+pub(crate) fn explain(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let found = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let (argument, value) = (
+        found(ContextKind::InvalidArg),
+        found(ContextKind::InvalidValue),
+    );
+    let failure = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Failure::help(&text, 0),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Failure::help(&text, code::USAGE);
+        }
+        ErrorKind::MissingRequiredArgument => missing(&argument),
+        ErrorKind::InvalidSubcommand => {
+            return unknown_command(&found(ContextKind::InvalidSubcommand), &text);
+        }
+        ErrorKind::UnknownArgument => return unknown_argument(error, &argument, &text),
+        ErrorKind::InvalidValue if value.is_empty() => {
+            Failure::usage(format!("{} needs a value", name_of(&argument)))
+        }
+        ErrorKind::InvalidValue if argument == "<tcp|udp>" => {
+            Failure::usage(format!("cannot relay {value}: tcp or udp"))
+        }
+        _ => Failure::usage(first_paragraph(&text)),
+    };
+    failure.hint(match name_of(&argument) {
+        "--port" => "for instance: --port 43326".into(),
+        "--listen" => "for instance: --listen '[::1]:43325'".into(),
+        "<tcp|udp>" => EXAMPLE_RELAY.into(),
+        "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
+        _ => example(error),
+    })
+}
+
+fn missing(arguments: &str) -> Failure {
+    let names = arguments.replace(['<', '>'], "");
+    let names: Vec<_> = names.split(", ").collect();
+    Failure::usage(match names[..] {
+        [.., _] if names.len() > 1 => {
+            let (last, others) = names.split_last().unwrap_or((&"", &[]));
+            format!("{} and {last} are missing", others.join(", "))
+        }
+        _ => format!("{} is missing", names.concat()),
+    })
+}
+
+/// The first word is no command; perhaps it is what a command needs.
+fn unknown_command(word: &str, text: &str) -> Failure {
+    let failure = Failure::usage(first_paragraph(text));
+    if word.parse::<u16>().is_ok() {
+        return failure.hint(format!("to share a game: via6 host --open {word}"));
+    }
+    match HostPort::parse_link(word) {
+        Ok(link) if word.contains([':', '.']) => failure.hint(format!("try: via6 join '{link}'")),
+        _ => failure.hint(tip(text).unwrap_or_else(|| "see `via6 --help`".into())),
+    }
+}
+
+fn unknown_argument(error: &clap::Error, argument: &str, text: &str) -> Failure {
+    let failure = Failure::usage(first_paragraph(text));
+    let command = command_of(error);
+    let hint = match (command, argument) {
+        ("join", "--port") => {
+            Some("the port belongs to the address: via6 join '[2001:db8::1]:43325'".into())
+        }
+        ("host", number) if number.parse::<u16>().is_ok() => Some(format!(
+            "write it as one word: via6 host --open 127.0.0.1:{number}"
+        )),
+        _ => tip(text),
+    };
+    failure.hint(hint.unwrap_or_else(|| example(error)))
+}
+
+/// What the parser itself proposes, unless it is how to pass a flag as a value.
+fn tip(text: &str) -> Option<String> {
+    let mut tips = text
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("tip: "));
+    tips.find(|tip| !tip.starts_with("to pass "))
+        .map(str::to_owned)
+}
+
+/// What clap says before it goes on about usage, in one line.
+fn first_paragraph(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    let more = lines.take_while(|line| line.starts_with("  "));
+    more.fold(first.to_owned(), |all, line| all + " " + line.trim())
+}
+
+/// `--port` of `--port <N>`.
+fn name_of(argument: &str) -> &str {
+    argument.split(' ').next().unwrap_or_default()
+}
+
+/// The command that the parser was in.
+fn command_of(error: &clap::Error) -> &'static str {
+    let usage = error
+        .get(ContextKind::Usage)
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let commands = ["host", "join", "relay", "demo"];
+    let of = |command: &&&str| usage.contains(&format!("via6 {command}"));
+    commands.iter().find(of).copied().unwrap_or_default()
+}
+
+/// A line to start from, of the command that was meant.
+fn example(error: &clap::Error) -> String {
+    match command_of(error) {
+        "host" => "for instance: via6 host --open 25565".into(),
+        "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
+        "relay" => EXAMPLE_RELAY.into(),
+        "demo" => "see `via6 demo --help`".into(),
+        _ => "see `via6 --help`".into(),
+    }
+}

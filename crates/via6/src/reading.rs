@@ -1,0 +1,96 @@
+//! Reads the command line and the environment. What is typed wins over what is set, and a variable
+//! that is set to nothing counts as not set (service managers pass those).
+
+use clap::builder::Resettable;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
+
+use crate::args::{Args, Command, Host};
+use crate::failure::Failure;
+use crate::mistake;
+
+/// Which values came from the environment, so that a mistake is blamed on what was written.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(Vec<String>);
+
+impl Sources {
+    /// What to call the value `id` of the command line: as it is `typed`, or its variable.
+    pub(crate) fn name(
+        &self,
+        id: &str,
+        typed: &'static str,
+        variable: &'static str,
+    ) -> &'static str {
+        if self.0.iter().any(|set| set == id) {
+            variable
+        } else {
+            typed
+        }
+    }
+}
+
+/// What was typed and set.
+pub(crate) fn read() -> Result<(Args, Sources), Failure> {
+    let command = Args::command()
+        .mut_args(without_empty_variable)
+        .mut_subcommands(|command| command.mut_args(without_empty_variable));
+    let parsed = command.try_get_matches();
+    let matches = parsed.map_err(|error| mistake::explain(&error))?;
+    let mut args = Args::from_arg_matches(&matches).map_err(|error| mistake::explain(&error))?;
+    let command = matches
+        .subcommand()
+        .map_or(&matches, |(_, matches)| matches);
+    prefer_typed(&mut args, command)?;
+    Ok((args, Sources(from_environment(command))))
+}
+
+fn without_empty_variable(arg: Arg) -> Arg {
+    let empty = arg
+        .get_env()
+        .and_then(std::env::var_os)
+        .is_some_and(|value| value.is_empty());
+    if empty {
+        arg.env(Resettable::Reset)
+    } else {
+        arg
+    }
+}
+
+fn from_environment(matches: &ArgMatches) -> Vec<String> {
+    let set = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+    matches
+        .ids()
+        .map(clap::Id::as_str)
+        .filter(set)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Settles what contradicts itself, if one of the two was typed.
+fn prefer_typed(args: &mut Args, matches: &ArgMatches) -> Result<(), Failure> {
+    let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    if let Command::Host(Host { port, listen, .. }) = &mut args.command
+        && let (Some(number), Some(_)) = (&port, &listen)
+    {
+        match (typed("port"), typed("listen")) {
+            (true, false) => *listen = None,
+            (false, true) => *port = None,
+            _ => {
+                let message = "--port and --listen cannot be used together";
+                let hint = format!("--listen '[::]:{number}' says both; leave --port out");
+                return Err(Failure::usage(message).hint(hint));
+            }
+        }
+    }
+    if args.shown.quiet && args.shown.verbose > 0 {
+        match (typed("quiet"), typed("verbose")) {
+            (true, false) => args.shown.verbose = 0,
+            (false, true) => args.shown.quiet = false,
+            _ => {
+                let message = "--quiet and --verbose cannot be used together";
+                return Err(Failure::usage(message).hint("leave one of them out"));
+            }
+        }
+    }
+    Ok(())
+}
