@@ -249,3 +249,71 @@ fn widen(socket: &Socket) {
     let _ = socket.set_recv_buffer_size(limits::DATAGRAM_SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(limits::DATAGRAM_SOCKET_BUFFER);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_on_all_of_ipv6_leaves_ipv4_alone() {
+        // Another program may hold the port on IPv4; not ten times in a row.
+        let both_fit = (0..10).any(|_| {
+            let tcp = listen_tcp("[::]:0".parse().unwrap()).unwrap();
+            let udp = listen_udp("[::]:0".parse().unwrap()).unwrap();
+            assert!(SockRef::from(&tcp).only_v6().unwrap());
+            assert!(SockRef::from(&udp).only_v6().unwrap());
+            let on_ipv4 = |addr: SocketAddr| SocketAddr::from(([0, 0, 0, 0], addr.port()));
+            listen_tcp(on_ipv4(tcp.local_addr().unwrap())).is_ok()
+                && listen_udp(on_ipv4(udp.local_addr().unwrap())).is_ok()
+        });
+        assert!(both_fit);
+    }
+
+    #[tokio::test]
+    async fn every_tcp_leg_sends_at_once_and_notices_a_dead_peer() {
+        let listener = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let dialled = connect_tcp(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, peer) = listener.accept().await.unwrap();
+        tune(&accepted, peer.ip());
+        for stream in [&dialled, &accepted] {
+            let socket = SockRef::from(stream);
+            assert!(socket.tcp_nodelay().unwrap());
+            assert!(socket.keepalive().unwrap());
+            #[cfg(target_os = "linux")]
+            {
+                assert_eq!(socket.tcp_keepalive_time().unwrap(), limits::KEEPALIVE_IDLE);
+                assert_eq!(
+                    socket.tcp_keepalive_retries().unwrap(),
+                    limits::KEEPALIVE_PROBES
+                );
+                assert!(socket.tcp_congestion().unwrap().starts_with(b"cubic"));
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn segments_are_small_enough_for_every_ipv6_path_but_loopback() {
+        let segment = |at: &str| {
+            let listener = listen_tcp(at.parse().unwrap()).unwrap();
+            SockRef::from(&listener).tcp_mss().unwrap()
+        };
+        assert_eq!(segment("[::]:0"), limits::LINK_MAX_SEGMENT);
+        assert_ne!(segment("[::1]:0"), limits::LINK_MAX_SEGMENT);
+        assert_ne!(segment("0.0.0.0:0"), limits::LINK_MAX_SEGMENT);
+    }
+
+    #[tokio::test]
+    async fn two_listeners_cannot_share_a_port() {
+        let tcp = listen_tcp("[::1]:0".parse().unwrap()).unwrap();
+        let udp = listen_udp("[::1]:0".parse().unwrap()).unwrap();
+        let (tcp, udp) = (tcp.local_addr().unwrap(), udp.local_addr().unwrap());
+        for error in [listen_tcp(tcp).unwrap_err(), listen_udp(udp).unwrap_err()] {
+            assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+            assert!(
+                error.to_string().ends_with("address already in use"),
+                "{error}"
+            );
+        }
+    }
+}
