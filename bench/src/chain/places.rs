@@ -1,0 +1,203 @@
+//! Where a chain's relays listen, and the placeholders that tell them.
+//!
+//! Ports are free when they are chosen, not when they are used: relays cannot be handed a socket.
+//! Whoever starts a chain tries again when one was taken in between.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::Protocol;
+
+/// Files that `{file:…}` finds wherever this program runs.
+const BUILTIN_FILES: &[(&str, &str)] = &[("haproxy.cfg", include_str!("../../chains/haproxy.cfg"))];
+
+/// A port that nobody else is given while this lives.
+#[derive(Debug)]
+enum Reserved {
+    Tcp(TcpListener),
+    Udp(UdpSocket),
+}
+
+impl Reserved {
+    fn new(protocol: Protocol, address: SocketAddr) -> std::io::Result<Self> {
+        Ok(match protocol {
+            Protocol::Tcp => Self::Tcp(TcpListener::bind(address)?),
+            Protocol::Udp => Self::Udp(UdpSocket::bind(address)?),
+        })
+    }
+
+    fn address(&self) -> std::io::Result<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr(),
+            Self::Udp(socket) => socket.local_addr(),
+        }
+    }
+}
+
+/// The addresses of one run of a chain.
+#[derive(Debug)]
+pub(super) struct Places<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) target: SocketAddr,
+    pub(super) via6: Option<&'a Path>,
+    /// Where `{file:…}` is looked up.
+    pub(super) from: &'a Path,
+    /// Where filled files, and what the relays say, are put.
+    pub(super) scratch: &'a Path,
+    reserved: BTreeMap<String, Reserved>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(protocol: Protocol, target: SocketAddr, scratch: &'a Path) -> Self {
+        let (from, via6, reserved) = (Path::new("."), None, BTreeMap::new());
+        Self {
+            protocol,
+            target,
+            via6,
+            from,
+            scratch,
+            reserved,
+        }
+    }
+
+    /// Where the load enters. A chain that does not say it would be measured as a direct one.
+    pub(super) fn entrance(&self) -> anyhow::Result<SocketAddr> {
+        let reserved = self
+            .reserved
+            .get("listen")
+            .context("no command names {listen}")?;
+        Ok(reserved.address()?)
+    }
+
+    /// Replaces the placeholders of a command; one that is not known is an error.
+    pub(super) fn fill(&mut self, text: &str) -> anyhow::Result<String> {
+        self.replace(text, true)
+    }
+
+    /// A file may hold braces of its own: there, what is not known stays.
+    fn replace(&mut self, text: &str, strict: bool) -> anyhow::Result<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            filled.push_str(before);
+            let known = match after.split_once('}') {
+                Some((key, tail)) => self.value(key)?.map(|value| (value, tail)),
+                None => None,
+            };
+            if let Some((value, tail)) = known {
+                filled.push_str(&value);
+                rest = tail;
+            } else if strict {
+                bail!("there is an unknown placeholder in {text:?}");
+            } else {
+                filled.push('{');
+                rest = after;
+            }
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    fn value(&mut self, key: &str) -> anyhow::Result<Option<String>> {
+        if let Some(name) = key.strip_prefix("file:") {
+            return Ok(Some(self.file(name)?.display().to_string()));
+        }
+        let (place, part) = key.split_once('.').unwrap_or((key, "address"));
+        let address = match place {
+            "via6" => return Ok(self.via6.map(|path| path.display().to_string())),
+            "scratch" => return Ok(Some(self.scratch.display().to_string())),
+            "target" => self.target,
+            "listen" => self.reserve(place, Ipv4Addr::LOCALHOST.into())?,
+            _ if place.strip_prefix("middle").is_some_and(is_digits) => {
+                self.reserve(place, Ipv6Addr::LOCALHOST.into())?
+            }
+            _ => return Ok(None),
+        };
+        Ok(match part {
+            "address" => Some(address.to_string()),
+            "host" => Some(address.ip().to_string()),
+            "port" => Some(address.port().to_string()),
+            _ => None,
+        })
+    }
+
+    fn reserve(&mut self, place: &str, host: std::net::IpAddr) -> anyhow::Result<SocketAddr> {
+        if !self.reserved.contains_key(place) {
+            let reserved = Reserved::new(self.protocol, SocketAddr::new(host, 0))
+                .with_context(|| format!("cannot find a free port on {host}"))?;
+            self.reserved.insert(place.to_owned(), reserved);
+        }
+        let reserved = self.reserved.get(place).context("a place is gone")?;
+        Ok(reserved.address()?)
+    }
+
+    /// Copies a file, filled, to the scratch folder.
+    fn file(&mut self, name: &str) -> anyhow::Result<PathBuf> {
+        let builtin = BUILTIN_FILES.iter().find(|(builtin, _)| *builtin == name);
+        let text = match builtin {
+            Some((_, text)) => (*text).to_owned(),
+            None => fs::read_to_string(self.from.join(name))
+                .with_context(|| format!("cannot read {name}"))?,
+        };
+        let base = Path::new(name).file_name().context("a file needs a name")?;
+        let copy = self.scratch.join(base);
+        fs::write(&copy, self.replace(&text, false)?)
+            .with_context(|| format!("cannot write {}", copy.display()))?;
+        Ok(copy)
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(scratch: &Path) -> Places<'_> {
+        Places::new(Protocol::Tcp, "127.0.0.1:9".parse().unwrap(), scratch)
+    }
+
+    #[test]
+    fn a_place_is_the_same_in_every_command_and_has_its_family() {
+        let mut places = places(Path::new("."));
+        let first = places.fill("{listen} {middle}").unwrap();
+        assert_eq!(places.fill("{listen} {middle}").unwrap(), first);
+        assert!(first.starts_with("127.0.0.1:") && first.contains(" [::1]:"));
+        assert_ne!(
+            places.fill("{middle}").unwrap(),
+            places.fill("{middle2}").unwrap()
+        );
+        assert_eq!(
+            places
+                .fill("{middle2.host} {target} {target.port}")
+                .unwrap(),
+            "::1 127.0.0.1:9 9"
+        );
+        let entrance = places.entrance().unwrap().to_string();
+        assert!(first.starts_with(&entrance));
+    }
+
+    #[test]
+    fn a_chain_that_does_not_say_where_it_listens_is_refused() {
+        let mut places = places(Path::new("."));
+        places.fill("relay {middle} {target}").unwrap();
+        assert!(places.entrance().is_err());
+    }
+
+    #[test]
+    fn an_unknown_placeholder_is_refused_in_a_command_and_kept_in_a_file() {
+        let mut places = places(Path::new("."));
+        for wrong in ["{lisen}", "{listen", "{listen.prt}", "{via6}"] {
+            assert!(places.fill(wrong).is_err(), "{wrong}");
+        }
+        let text = "stream { server { proxy_pass {target}; } }";
+        let filled = places.replace(text, false).unwrap();
+        assert_eq!(filled, "stream { server { proxy_pass 127.0.0.1:9; } }");
+    }
+}

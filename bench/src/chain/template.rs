@@ -1,0 +1,208 @@
+//! A chain as a line of text: `NAME [tcp|udp] = COMMAND ;; COMMAND`.
+//!
+//! A command is `VARIABLE=value … PROGRAM argument …`, cut at spaces; quotes, single or double, keep
+//! them. It is not a shell: nothing is expanded except the placeholders (`places`).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::{Chain, Protocol};
+
+/// One command of a chain, its placeholders not yet filled.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct CommandLine {
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) program: String,
+    pub(super) arguments: Vec<String>,
+}
+
+pub(super) fn parse(line: &str, folder: &Path) -> anyhow::Result<Chain> {
+    let (head, commands) = line
+        .split_once('=')
+        .context("there is no `=` after the name")?;
+    let mut words = head.split_whitespace();
+    let name = words
+        .next()
+        .context("there is no name before the `=`")?
+        .to_owned();
+    let protocol = match words.next() {
+        None | Some("tcp") => Protocol::Tcp,
+        Some("udp") => Protocol::Udp,
+        Some(other) => bail!("{other:?} is neither tcp nor udp"),
+    };
+    ensure!(
+        words.next().is_none(),
+        "more than a name and a protocol before the `=`"
+    );
+    let hops = if commands.trim().is_empty() {
+        Vec::new()
+    } else {
+        commands
+            .split(";;")
+            .map(CommandLine::parse)
+            .collect::<anyhow::Result<_>>()?
+    };
+    Ok(Chain {
+        name,
+        protocol,
+        hops,
+        folder: folder.to_owned(),
+    })
+}
+
+impl CommandLine {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let mut words = split_words(text)?.into_iter().peekable();
+        let mut environment = Vec::new();
+        while let Some((variable, value)) = words.peek().and_then(|word| word.split_once('=')) {
+            environment.push((variable.to_owned(), value.to_owned()));
+            words.next();
+        }
+        let program = words.next().context("there is an empty command")?;
+        Ok(Self {
+            environment,
+            program,
+            arguments: words.collect(),
+        })
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        self.program == "{via6}"
+    }
+
+    fn locate(&self, via6: Option<&Path>) -> Option<PathBuf> {
+        if self.is_own() {
+            return via6.map(Path::to_owned);
+        }
+        let program = Path::new(&self.program);
+        if program.components().count() > 1 {
+            return program.is_file().then(|| program.to_owned());
+        }
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join(program))
+            .find(|file| file.is_file())
+    }
+
+    pub(super) fn missing(&self, via6: Option<&Path>) -> Option<String> {
+        if self.locate(via6).is_some() {
+            return None;
+        }
+        Some(if self.is_own() {
+            "there is no via6 beside this program, and --via6 names none".to_owned()
+        } else {
+            format!("{} is not installed", self.program)
+        })
+    }
+
+    /// First line with a digit in it that the program prints when asked for its version.
+    pub(super) fn version(&self, via6: Option<&Path>) -> Option<String> {
+        let program = self.locate(via6)?;
+        let flag = match program.file_name()?.to_str()? {
+            "socat" => "-V",
+            "haproxy" | "nginx" => "-v",
+            _ => "--version",
+        };
+        let output = Command::new(&program)
+            .arg(flag)
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        // nginx answers on stderr.
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text
+            .lines()
+            .find(|line| line.contains(|c: char| c.is_ascii_digit()))?;
+        Some(line.trim().chars().take(80).collect())
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (variable, value) in &self.environment {
+            write!(f, "{variable}={value} ")?;
+        }
+        write!(f, "{}", self.program)?;
+        for argument in &self.arguments {
+            if argument.is_empty() || argument.contains(char::is_whitespace) {
+                write!(f, " '{argument}'")?;
+            } else {
+                write!(f, " {argument}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn split_words(text: &str) -> anyhow::Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in text.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '\'' || c == '"' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            Some(_) | None => word.get_or_insert_default().push(c),
+        }
+    }
+    ensure!(quote.is_none(), "a quote is not closed");
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(line: &str) -> anyhow::Result<Chain> {
+        parse(line, Path::new("."))
+    }
+
+    #[test]
+    fn a_line_is_a_name_a_protocol_and_commands() {
+        let chain =
+            chain("two udp = A=1 B='x y' relay -l {listen} ;; other \"\" '{target} z'").unwrap();
+        assert_eq!(
+            (chain.name.as_str(), chain.protocol),
+            ("two", Protocol::Udp)
+        );
+        assert_eq!(
+            chain.hops[0].environment,
+            [("A".into(), "1".into()), ("B".into(), "x y".into())]
+        );
+        assert_eq!(chain.hops[0].arguments, ["-l", "{listen}"]);
+        assert_eq!(chain.hops[1].arguments, ["", "{target} z"]);
+        assert_eq!(chain.commands()[1], "other '' '{target} z'");
+    }
+
+    #[test]
+    fn arguments_may_hold_an_equals_sign() {
+        let chain = chain("x = socat TCP4-LISTEN:1,bind=::1 --a=b").unwrap();
+        assert_eq!(chain.hops[0].arguments, ["TCP4-LISTEN:1,bind=::1", "--a=b"]);
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        for line in [
+            "",
+            "x",
+            "= a",
+            "x sctp = a",
+            "x tcp y = a",
+            "x = a ;;",
+            "x = 'a",
+            "x = A=1",
+        ] {
+            assert!(chain(line).is_err(), "{line:?}");
+        }
+        assert!(chain("direct tcp =").unwrap().is_direct());
+    }
+}
