@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond the Rust toolchain, on Debian 12 as root.
+#
+#   scripts/setup-tests.sh                   everything
+#   scripts/setup-tests.sh games lab         only these groups: games, lab, windows
+#
+# Debian packages go into the system, npm packages into .test-parts (VIA6_TEST_PARTS names another
+# folder). What is there already is left alone, so a second run takes a moment. Elsewhere, or without
+# root, it says what to install by hand and fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly parts=${VIA6_TEST_PARTS:-$PWD/.test-parts}
+
+main() {
+    local groups=("$@") group
+    ((${#groups[@]})) || groups=(lab games windows)
+    for group in "${groups[@]}"; do
+        case $group in
+        games | lab | windows) ;;
+        *)
+            echo "error: no group '$group': there are games, lab and windows" >&2
+            exit 2
+            ;;
+        esac
+    done
+    install_packages "${groups[@]}"
+    for group in "${groups[@]}"; do
+        if [[ $group == games ]]; then
+            install_minecraft
+        fi
+        echo "setup-tests.sh: $group: ready"
+    done
+}
+
+# Prints the Debian packages of one group. setpriv, prlimit and stdbuf are part of every Debian.
+packages_of() {
+    case $1 in
+    games)
+        echo chocolate-doom freedm xvfb xdotool freeciv-server freeciv-client-sdl python3 socat
+        # Node.js may come from elsewhere; Debian's own (18) is new enough.
+        command -v node >/dev/null || echo nodejs
+        command -v npm >/dev/null || echo npm
+        ;;
+    lab) echo iproute2 nftables python3 socat ;;
+    # The recipe and its reasons are in scripts/check-windows.sh.
+    windows) echo cargo-web rust-web-src gcc-mingw-w64-x86-64-posix wine64 python3 ;;
+    esac
+}
+
+install_packages() {
+    local group package missing=()
+    for group in "$@"; do
+        for package in $(packages_of "$group"); do
+            is_installed "$package" || missing+=("$package")
+        done
+    done
+    ((${#missing[@]})) || return 0
+    if ((EUID)) || ! command -v apt-get >/dev/null; then
+        {
+            echo "error: cannot install the missing parts: not root on a Debian"
+            echo "hint: apt-get install --no-install-recommends ${missing[*]}"
+        } >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0)
+    "${apt[@]}" update
+    "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+is_installed() {
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# The lock file is copied last, so its presence says that the folder is whole.
+install_minecraft() {
+    local from=lab/games to=$parts/games
+    if cmp -s "$from/package-lock.json" "$to/installed-lock.json"; then
+        return
+    fi
+    mkdir -p "$to"
+    cp "$from/package.json" "$from/package-lock.json" "$to"
+    npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$from/package-lock.json" "$to/installed-lock.json"
+}
+
+main "$@"
