@@ -89,22 +89,23 @@ pub const DESCRIPTORS_RESERVED: usize = 24;
 /// own limit is.
 pub const DESCRIPTORS_MAX: usize = 400_000;
 
-/// Sessions of one address at a time. Above what one friend's household can need.
-pub const SESSIONS_PER_ADDRESS: u32 = 128;
+/// Sessions of one address at a time. Above what one friend's household can need, and what a
+/// whole LAN party behind one IPv4 address does.
+pub const SESSIONS_PER_ADDRESS: u32 = 512;
 
 /// Sessions of one /64 at a time.
-pub const SESSIONS_PER_PREFIX: u32 = 256;
+pub const SESSIONS_PER_PREFIX: u32 = 1024;
 
 /// New sessions per second, and at once, of one /64. A game's server list opens a handful.
 pub const SESSION_RATE_PER_PREFIX: Rate = Rate {
-    per_second: 20,
-    burst: 100,
+    per_second: 50,
+    burst: 500,
 };
 
 /// New sessions per second, and at once, of all peers together. Protects the game.
 pub const SESSION_RATE: Rate = Rate {
-    per_second: 200,
-    burst: 1000,
+    per_second: 500,
+    burst: 2000,
 };
 
 /// Prefixes with nothing open whose rate is remembered. At the bound the one whose rate is full
@@ -127,7 +128,7 @@ pub const DATAGRAM_SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 pub const FLOWS_MAX: usize = 4096;
 
 /// Flows of one /64 at a time.
-pub const FLOWS_PER_PREFIX: u32 = 64;
+pub const FLOWS_PER_PREFIX: u32 = 128;
 
 /// New flows per second, and at once, of one /64.
 pub const FLOW_RATE_PER_PREFIX: Rate = Rate {
