@@ -133,7 +133,7 @@ pub const FLOWS_PER_PREFIX: u32 = 128;
 /// New flows per second, and at once, of one /64.
 pub const FLOW_RATE_PER_PREFIX: Rate = Rate {
     per_second: 16,
-    burst: 64,
+    burst: 128,
 };
 
 /// New flows per second, and at once, of all peers together.
