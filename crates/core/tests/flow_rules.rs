@@ -254,8 +254,13 @@ fn one_households_flood_leaves_the_total_rate_to_the_others() {
         let _ = table.on_downstream(player(1, port), 1, false, now);
     }
     assert_eq!(table.len(), limits::FLOWS_PER_PREFIX as usize);
-    assert_eq!(table.drops().get(DropReason::PrefixFull), 10_000 - 64);
-    for household in 0..336 {
+    let household = u64::from(limits::FLOWS_PER_PREFIX);
+    assert_eq!(
+        table.drops().get(DropReason::PrefixFull),
+        10_000 - household
+    );
+    let left = u16::try_from(limits::FLOW_RATE.burst - limits::FLOWS_PER_PREFIX).unwrap();
+    for household in 0..left {
         opened(&mut table, player(100 + household, 1), now);
     }
 }

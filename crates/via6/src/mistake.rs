@@ -21,6 +21,11 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
             return Failure::help(&text, code::USAGE);
         }
         ErrorKind::MissingRequiredArgument => missing(&argument),
+        ErrorKind::MissingSubcommand => {
+            Failure::usage("a command is missing: host, join, relay or demo")
+        }
+        // Flags take no value, so it was their variable's.
+        ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
         ErrorKind::InvalidSubcommand => {
             return unknown_command(&found(ContextKind::InvalidSubcommand), &text);
         }
@@ -35,7 +40,10 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
     };
     failure.hint(match name_of(&argument) {
         "--port" => "for instance: --port 43326".into(),
-        "--listen" => "for instance: --listen '[::1]:43325'".into(),
+        "--listen" if command_of(error) == "join" => {
+            "for instance: --listen 127.0.0.1:25565".into()
+        }
+        "--listen" => "for instance: --listen '[::]:43326'".into(),
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
         _ => example(error),
@@ -54,6 +62,22 @@ fn missing(arguments: &str) -> Failure {
     })
 }
 
+/// A variable that stands for a flag is set to something that is neither yes nor no.
+fn bad_variable(flag: &str, value: &str) -> Failure {
+    let name = flag
+        .trim_start_matches('-')
+        .trim_end_matches('.')
+        .to_uppercase();
+    let (takes, example) = if name == "VERBOSE" {
+        ("a number, 0 to 2", "1")
+    } else {
+        ("yes or no", "yes")
+    };
+    let name = format!("VIA6_{name}");
+    Failure::usage(format!("cannot read {name}={value}: {takes}"))
+        .hint(format!("for instance: {name}={example}"))
+}
+
 /// The first word is no command; perhaps it is what a command needs.
 fn unknown_command(word: &str, text: &str) -> Failure {
     let failure = Failure::usage(first_paragraph(text));
@@ -62,6 +86,7 @@ fn unknown_command(word: &str, text: &str) -> Failure {
     }
     match HostPort::parse_link(word) {
         Ok(link) if word.contains([':', '.']) => failure.hint(format!("try: via6 join '{link}'")),
+        Err(error) if word.starts_with("via6:") => Failure::address("the invite", &error),
         _ => failure.hint(tip(text).unwrap_or_else(|| "see `via6 --help`".into())),
     }
 }
@@ -74,7 +99,7 @@ fn unknown_argument(error: &clap::Error, argument: &str, text: &str) -> Failure 
             Some("the port belongs to the address: via6 join '[2001:db8::1]:43325'".into())
         }
         ("host", number) if number.parse::<u16>().is_ok() => Some(format!(
-            "write it as one word: via6 host --open 127.0.0.1:{number}"
+            "a game on another computer is one word: via6 host --open HOST:{number}"
         )),
         _ => tip(text),
     };

@@ -66,6 +66,20 @@ fn from_environment(matches: &ArgMatches) -> Vec<String> {
         .collect()
 }
 
+/// How the value `id` came in: as it is `typed`, or its variable.
+fn name_of(
+    matches: &ArgMatches,
+    id: &str,
+    typed: &'static str,
+    variable: &'static str,
+) -> &'static str {
+    if matches.value_source(id) == Some(ValueSource::EnvVariable) {
+        variable
+    } else {
+        typed
+    }
+}
+
 /// Settles what contradicts itself, if one of the two was typed.
 fn prefer_typed(args: &mut Args, matches: &ArgMatches) -> Result<(), Failure> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
@@ -76,8 +90,10 @@ fn prefer_typed(args: &mut Args, matches: &ArgMatches) -> Result<(), Failure> {
             (true, false) => *listen = None,
             (false, true) => *port = None,
             _ => {
-                let message = "--port and --listen cannot be used together";
-                let hint = format!("--listen '[::]:{number}' says both; leave --port out");
+                let port_name = name_of(matches, "port", "--port", "VIA6_PORT");
+                let listen_name = name_of(matches, "listen", "--listen", "VIA6_LISTEN");
+                let message = format!("{port_name} and {listen_name} cannot be used together");
+                let hint = format!("--listen '[::]:{number}' says both; leave {port_name} out");
                 return Err(Failure::usage(message).hint(hint));
             }
         }
@@ -87,7 +103,9 @@ fn prefer_typed(args: &mut Args, matches: &ArgMatches) -> Result<(), Failure> {
             (true, false) => args.shown.verbose = 0,
             (false, true) => args.shown.quiet = false,
             _ => {
-                let message = "--quiet and --verbose cannot be used together";
+                let quiet_name = name_of(matches, "quiet", "--quiet", "VIA6_QUIET");
+                let verbose_name = name_of(matches, "verbose", "--verbose", "VIA6_VERBOSE");
+                let message = format!("{quiet_name} and {verbose_name} cannot be used together");
                 return Err(Failure::usage(message).hint("leave one of them out"));
             }
         }
