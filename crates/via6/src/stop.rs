@@ -1,26 +1,18 @@
 //! Being told to stop: Ctrl-C or SIGTERM once means drain, twice means now. A closed terminal or
 //! console window means now: nobody is there to read on, and Windows ends the process after 5 s.
 
+use std::convert::Infallible;
 use std::io;
 
 use via6_relay::Shutdown;
 
-/// Passes on what the person or the system says, until dropped. Cancel safe.
-pub(crate) async fn watch(shutdown: &Shutdown) -> io::Result<std::convert::Infallible> {
-    let mut asked = Asked::listen()?;
-    while !asked.next().await && !shutdown.is_draining() {
-        shutdown.drain();
-    }
-    shutdown.now();
-    std::future::pending().await
-}
+#[cfg(unix)]
+pub(crate) struct Stop([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
-struct Asked([tokio::signal::unix::Signal; 3]);
-
-#[cfg(unix)]
-impl Asked {
-    fn listen() -> io::Result<Self> {
+impl Stop {
+    /// From now on the system tells us instead of ending the program.
+    pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self([
             signal(SignalKind::interrupt())?,
@@ -41,15 +33,16 @@ impl Asked {
 }
 
 #[cfg(windows)]
-struct Asked {
+pub(crate) struct Stop {
     interrupt: tokio::signal::windows::CtrlC,
     pause: tokio::signal::windows::CtrlBreak,
     close: tokio::signal::windows::CtrlClose,
 }
 
 #[cfg(windows)]
-impl Asked {
-    fn listen() -> io::Result<Self> {
+impl Stop {
+    /// From now on the system tells us instead of ending the program.
+    pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
         Ok(Self {
             interrupt: ctrl_c()?,
@@ -65,5 +58,16 @@ impl Asked {
             _ = self.pause.recv() => false,
             _ = self.close.recv() => true,
         }
+    }
+}
+
+impl Stop {
+    /// Passes on what the person or the system says, for ever. Cancel safe.
+    pub(crate) async fn watch(mut self, shutdown: &Shutdown) -> Infallible {
+        while !self.next().await && !shutdown.is_draining() {
+            shutdown.drain();
+        }
+        shutdown.now();
+        std::future::pending().await
     }
 }

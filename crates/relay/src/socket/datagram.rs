@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 /// A listener that replies from the address a player dialled, even when it is bound to all of
@@ -17,6 +18,13 @@ pub(crate) struct DatagramListener {
     socket: UdpSocket,
     wildcard: bool,
 }
+
+/// On Unix an ICMP report is an error without a datagram; Windows' sockets are unconnected here
+/// and get none.
+#[cfg(not(windows))]
+const ARRIVALS: Interest = Interest::READABLE.add(Interest::ERROR);
+#[cfg(windows)]
+const ARRIVALS: Interest = Interest::READABLE;
 
 /// One datagram that came in.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +50,7 @@ impl DatagramListener {
     pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         #[cfg(any(target_os = "linux", target_os = "macos"))]
         if self.wildcard {
-            let (len, from, to) = self.socket.try_io(tokio::io::Interest::READABLE, || {
+            let (len, from, to) = self.socket.try_io(Interest::READABLE, || {
                 super::pktinfo::recv(&self.socket, buffer)
             })?;
             return Ok(Received { len, from, to });
@@ -110,9 +118,10 @@ impl UpstreamSocket {
         })
     }
 
-    /// Waits until [`Self::try_recv`] is worth a try. Cancel safe.
+    /// Waits until [`Self::try_recv`] is worth a try: a datagram, or the news that nothing
+    /// listens there. Cancel safe.
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        self.socket.ready(ARRIVALS).await.map(drop)
     }
 
     /// Takes one datagram, or fails with `WouldBlock`. `None`: somebody else sent it.
@@ -120,10 +129,10 @@ impl UpstreamSocket {
         if cfg!(windows) {
             let (len, from) = self.socket.try_recv_from(buffer)?;
             let ours = from.ip() == self.peer.ip() && from.port() == self.peer.port();
-            Ok(ours.then_some(len))
-        } else {
-            self.socket.try_recv(buffer).map(Some)
+            return Ok(ours.then_some(len));
         }
+        let receive = || io::Read::read(&mut &*SockRef::from(&self.socket), buffer);
+        self.socket.try_io(ARRIVALS, receive).map(Some)
     }
 
     /// Sends one datagram, or fails with `WouldBlock`; see [`DatagramListener::try_send`].

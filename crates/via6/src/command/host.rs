@@ -15,10 +15,12 @@ use crate::failure::Failure;
 use crate::global_address::{self, Reach};
 use crate::narrator::{Narrator, protocol_label};
 use crate::reading::Sources;
+use crate::stop::Stop;
 
 pub(super) async fn run(
     typed: &Host,
     sources: &Sources,
+    stop: Stop,
     narrator: Arc<Narrator>,
 ) -> Result<(), Failure> {
     let game = HostPort::parse_game(&typed.game)
@@ -58,7 +60,7 @@ pub(super) async fn run(
         report_game(&narrator, &game, protocol).await;
     }
     narrator.say("Press Ctrl-C to stop.");
-    serve(bound, game, policy, narrator).await
+    serve(bound, game, policy, stop, narrator).await
 }
 
 fn listen_at(typed: &Host, sources: &Sources) -> Result<SocketAddr, Failure> {

@@ -14,10 +14,12 @@ use crate::args::Join;
 use crate::failure::Failure;
 use crate::narrator::Narrator;
 use crate::reading::Sources;
+use crate::stop::Stop;
 
 pub(super) async fn run(
     typed: &Join,
     sources: &Sources,
+    stop: Stop,
     narrator: Arc<Narrator>,
 ) -> Result<(), Failure> {
     if typed.host.is_empty() {
@@ -59,7 +61,7 @@ pub(super) async fn run(
         ));
     }
     narrator.say("Press Ctrl-C to stop.");
-    serve(bound, host, Policy::default(), narrator).await
+    serve(bound, host, Policy::default(), stop, narrator).await
 }
 
 /// What to type in a game on this computer: a listener on every address is reached by the local

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::narrator::{Narrator, Role, protocol_label};
 use crate::output::Output;
 use crate::reading::Sources;
-use crate::stop;
+use crate::stop::Stop;
 
 /// Carries out what was typed.
 pub(crate) async fn run(
@@ -30,13 +30,15 @@ pub(crate) async fn run(
     sources: &Sources,
     output: &Arc<Output>,
 ) -> Result<(), Failure> {
+    // Before anything is announced: a script may stop us as soon as it reads that we listen.
+    let stop = Stop::listen().map_err(|error| cannot_go_on(&error))?;
     let new = |role| Narrator::new(Arc::clone(output), args.shown, role);
     let narrator = |role| Arc::new(new(role));
     match args.command {
-        Command::Host(host) => host::run(&host, sources, narrator(Role::Host)).await,
-        Command::Join(join) => join::run(&join, sources, narrator(Role::Join)).await,
-        Command::Relay(relay) => relay::run(&relay, sources, narrator(Role::Relay)).await,
-        Command::Demo(demo) => demo::run(demo, &new).await,
+        Command::Host(host) => host::run(&host, sources, stop, narrator(Role::Host)).await,
+        Command::Join(join) => join::run(&join, sources, stop, narrator(Role::Join)).await,
+        Command::Relay(relay) => relay::run(&relay, sources, stop, narrator(Role::Relay)).await,
+        Command::Demo(demo) => demo::run(demo, stop, &new).await,
     }
 }
 
@@ -175,6 +177,7 @@ async fn serve(
     bound: Bound,
     upstream: HostPort,
     policy: Policy,
+    stop: Stop,
     narrator: Arc<Narrator>,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
@@ -182,10 +185,7 @@ async fn serve(
     let relay = relay_of(bound, upstream, policy, &descriptors, &narrator);
     let report = tokio::select! {
         report = relay.run(&shutdown) => report.map_err(|error| cannot_go_on(&error))?,
-        error = stop::watch(&shutdown) => {
-            let Err(error) = error;
-            return Err(cannot_go_on(&error));
-        }
+        never = stop.watch(&shutdown) => match never {},
     };
     conclude(&report, &narrator)
 }

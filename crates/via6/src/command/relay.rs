@@ -9,10 +9,12 @@ use crate::args::{Carried, Protocol, Relay};
 use crate::failure::Failure;
 use crate::narrator::Narrator;
 use crate::reading::Sources;
+use crate::stop::Stop;
 
 pub(super) async fn run(
     typed: &Relay,
     sources: &Sources,
+    stop: Stop,
     narrator: Arc<Narrator>,
 ) -> Result<(), Failure> {
     let at = listen_address("LISTEN", &typed.listen)?;
@@ -40,7 +42,7 @@ pub(super) async fn run(
         bound.carried(),
         bound.addr
     ));
-    serve(bound, target, policy, narrator).await
+    serve(bound, target, policy, stop, narrator).await
 }
 
 /// A port to propose where `port` cannot be had.

@@ -15,7 +15,7 @@ use super::{Bound, announce, cannot_go_on, conclude, relay_of};
 use crate::args::{Carried, Demo};
 use crate::failure::Failure;
 use crate::narrator::{Narrator, Role, size, span};
-use crate::stop;
+use crate::stop::Stop;
 
 const BOTH: Carried = Carried {
     tcp: true,
@@ -46,7 +46,11 @@ impl Parts {
     }
 }
 
-pub(super) async fn run(typed: Demo, narrator: &impl Fn(Role) -> Narrator) -> Result<(), Failure> {
+pub(super) async fn run(
+    typed: Demo,
+    stop: Stop,
+    narrator: &impl Fn(Role) -> Narrator,
+) -> Result<(), Failure> {
     let parts = Parts::new()?;
     let (game, host, join) = (parts.game.addr, parts.host.addr, parts.join.addr);
     let narrator = |role| Arc::new(narrator(role).labelled());
@@ -81,10 +85,7 @@ pub(super) async fn run(typed: Demo, narrator: &impl Fn(Role) -> Narrator) -> Re
     };
     let (_, report): (Report, Report) = tokio::select! {
         reports = relays => reports.map_err(|error| cannot_go_on(&error))?,
-        error = stop::watch(&shutdown) => {
-            let Err(error) = error;
-            return Err(cannot_go_on(&error));
-        }
+        never = stop.watch(&shutdown) => match never {},
         failure = session => return failure,
         () = chat => return Ok(()),
     };
