@@ -131,8 +131,15 @@ impl UpstreamSocket {
             let ours = from.ip() == self.peer.ip() && from.port() == self.peer.port();
             return Ok(ours.then_some(len));
         }
-        let receive = || io::Read::read(&mut &*SockRef::from(&self.socket), buffer);
-        self.socket.try_io(ARRIVALS, receive).map(Some)
+        let mut receive = || io::Read::read(&mut &*SockRef::from(&self.socket), buffer);
+        // One interest at a time: tokio runs nothing for a combined one.
+        let received = match self.socket.try_io(Interest::READABLE, &mut receive) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.socket.try_io(Interest::ERROR, receive)
+            }
+            received => received,
+        };
+        received.map(Some)
     }
 
     /// Sends one datagram, or fails with `WouldBlock`; see [`DatagramListener::try_send`].
