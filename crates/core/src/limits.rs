@@ -174,8 +174,9 @@ pub const UNPROVEN_RATE_PER_PREFIX: Rate = Rate {
 
 // Output ---------------------------------------------------------------------------------------
 
-/// Lines that wait for a slow terminal, file or pipe; more are dropped and counted.
-pub const OUTPUT_QUEUE: usize = 1024;
+/// Lines that wait for a slow terminal, file or pipe; more are dropped and counted. Enough for
+/// thousands of sessions that end in the same moment.
+pub const OUTPUT_QUEUE: usize = 8192;
 
 /// How long the end of the program waits for a terminal or pipe that does not take its lines.
 pub const OUTPUT_FLUSH: Duration = Duration::from_secs(1);
