@@ -33,6 +33,10 @@ pub const DIAL_STAGGER: Duration = Duration::from_millis(250);
 /// Addresses of one name that are tried; the rest are ignored. Bounds descriptors per dial.
 pub const DIAL_ADDRESSES_MAX: usize = 8;
 
+/// Name look-ups under way at a time; each occupies a thread until the resolver answers, however
+/// long that takes. Further dials wait for their turn within [`DIAL_TIMEOUT`].
+pub const LOOKUPS_MAX: usize = 16;
+
 /// A half-closed session ends after this long without a byte in the direction still open and with
 /// nothing left to deliver. Long, because a download after a client's FIN is legal and may pause.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(120);
@@ -151,8 +155,14 @@ pub const FLOW_IDLE_TIMEOUT_UNPROVEN: Duration = Duration::from_secs(30);
 /// Datagrams that wait while the other side's name is resolved; the newest beyond it are dropped.
 pub const FLOW_PENDING_MAX: usize = 64;
 
-/// Bytes that wait while the other side's name is resolved.
+/// Bytes of one flow that wait while the other side's name is resolved.
 pub const FLOW_PENDING_BYTES: usize = 256 * 1024;
+
+/// Bytes of all flows of a listener that wait so; the newest datagrams beyond it are dropped.
+pub const FLOWS_PENDING_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the answer to a name, be it none, serves the flows that open next.
+pub const FLOW_NAME_FRESH: Duration = Duration::from_secs(1);
 
 /// A player is proven by this many datagrams after our first reply. Somebody who forges the
 /// sender's address never sees that reply; one who sends on blindly passes for a player, and

@@ -20,7 +20,8 @@ pub struct Vitals {
     pub since_ack: Duration,
     /// Zero-window or keep-alive probes sent since the last answer.
     pub probes: u8,
-    /// The connection no longer exists: reset, timed out, or ended in both directions.
+    /// The connection no longer exists: reset, timed out, or ended in both directions. In the last
+    /// case what came before the peer's FIN may still wait to be read.
     pub closed: bool,
 }
 

@@ -107,6 +107,8 @@ labels! {
         Unreachable => "unreachable",
         /// It came from an address other than the flow's upstream.
         WrongSource => "wrong-source",
+        /// It claims to come from our own listener: a forged address, or a reply going in circles.
+        OwnAddress => "own-address",
         /// Its flow ended before it could be forwarded.
         FlowEnded => "flow-ended",
     }

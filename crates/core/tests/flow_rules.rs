@@ -259,7 +259,7 @@ fn one_households_flood_leaves_the_total_rate_to_the_others() {
         table.drops().get(DropReason::PrefixFull),
         10_000 - household
     );
-    let left = u16::try_from(limits::FLOW_RATE.burst - limits::FLOWS_PER_PREFIX).unwrap();
+    let left = limits::FLOW_RATE.burst - limits::FLOWS_PER_PREFIX;
     for household in 0..left {
         opened(&mut table, player(100 + household, 1), now);
     }

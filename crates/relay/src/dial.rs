@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV6};
+use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use via6_core::addr::{Host, HostPort};
-use via6_core::limits::{DIAL_ADDRESSES_MAX, DIAL_STAGGER, DIAL_TIMEOUT};
+use via6_core::limits::{DIAL_ADDRESSES_MAX, DIAL_STAGGER, DIAL_TIMEOUT, LOOKUPS_MAX};
 
 use crate::socket::{connect_tcp, describe, zone_index};
 
@@ -85,13 +86,12 @@ pub(crate) async fn resolve(to: &HostPort) -> Result<Vec<SocketAddr>, DialError>
                 name: name.to_string(),
                 source,
             };
-            let looked_up = tokio::net::lookup_host((name.as_str(), to.port));
+            let looked_up = look_up(name.as_str().to_owned(), to.port);
             let deadline = Instant::now() + DIAL_TIMEOUT;
             let found = timeout_at(deadline, looked_up)
                 .await
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
                 .map_err(unknown)?;
-            let found: Vec<_> = found.collect();
             if found.is_empty() {
                 return Err(unknown(io::Error::other("it has none")));
             }
@@ -99,6 +99,22 @@ pub(crate) async fn resolve(to: &HostPort) -> Result<Vec<SocketAddr>, DialError>
         }
     };
     Ok(interleave(found))
+}
+
+/// Asks the system's resolver, on a thread that it may hold for longer than anybody waits: its
+/// permit stays with it, so that silent resolvers hold [`LOOKUPS_MAX`] threads and no more.
+async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    static PERMITS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
+    let permit = PERMITS.acquire().await.map_err(io::Error::other)?;
+    let look_up = move || {
+        let _permit = permit;
+        (name.as_str(), port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
+    };
+    tokio::task::spawn_blocking(look_up)
+        .await
+        .map_err(io::Error::other)?
 }
 
 /// Connects to the first address of `to` that answers, within [`DIAL_TIMEOUT`] in all.

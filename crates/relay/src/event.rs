@@ -12,7 +12,8 @@ use via6_core::reason::{CloseReason, DropReason, ShedReason};
 
 use crate::dial::DialError;
 
-/// Receives events, on the thread of the runtime: it must not block.
+/// Receives events, on the thread of the runtime and under locks of the relay: it must neither block
+/// nor call back into it.
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn observe(&self, event: &Event<'_>);

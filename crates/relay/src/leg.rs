@@ -95,8 +95,9 @@ impl Leg for TcpStream {
 
 /// One transfer that also forgets the socket's readiness when it came out short.
 ///
-/// A short read has emptied the queue and a short write has filled it; the next event will be a
-/// new edge, so the call that would only say `WouldBlock` is saved. FIN and RST are not lost by
+/// A short read has emptied the queue, unless it stopped before urgent data, and a short write has
+/// filled it; the next event will be a new edge, so the call that would only say `WouldBlock` is
+/// saved. FIN and RST are not lost by
 /// it: tokio keeps those as a state of their own. (`try_io` forgets readiness when told
 /// `WouldBlock`, and only if no event has come in between.)
 fn try_transfer(
@@ -108,7 +109,7 @@ fn try_transfer(
     let mut short = None;
     let result = stream.try_io(interest, || {
         let moved = transfer()?;
-        if moved > 0 && moved < full {
+        if moved > 0 && moved < full && !socket::is_before_urgent(stream) {
             short = Some(moved);
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -59,6 +59,14 @@ impl Relay {
     /// Not cancel safe: dropping the future leaves sessions running on their own. Errors are
     /// those of reading a listener's own address.
     pub async fn run(self, shutdown: &Shutdown) -> io::Result<Report> {
+        let tcp = self
+            .tcp
+            .map(|tcp| Ok::<_, io::Error>((tcp.local_addr()?, tcp)))
+            .transpose()?;
+        let udp = self
+            .udp
+            .map(|udp| Ok::<_, io::Error>((udp.local_addr()?, udp)))
+            .transpose()?;
         let shared = Arc::new(Shared {
             upstream: self.upstream,
             admission: Mutex::new(Admission::new(
@@ -74,10 +82,10 @@ impl Relay {
             ended: AtomicU64::new(0),
             cut: AtomicU64::new(0),
         });
-        let sessions = accept_sessions(&shared, self.tcp);
-        let flows = udp::run(&shared, self.udp);
+        let sessions = accept_sessions(&shared, tcp);
+        let flows = udp::run(&shared, udp);
         let (sessions, flows) = tokio::join!(sessions, flows);
-        let (failed_tcp, (flows, failed_udp)) = (sessions?, flows?);
+        let (failed_tcp, (flows, failed_udp)) = (sessions, flows);
         Ok(Report {
             sessions: shared.ended.load(Ordering::Relaxed),
             cut: shared.cut.load(Ordering::Relaxed),
@@ -88,11 +96,10 @@ impl Relay {
 }
 
 /// Accepts until told to drain, then waits for live sessions, then cuts them.
-async fn accept_sessions(shared: &Arc<Shared>, tcp: Option<TcpListener>) -> io::Result<Failed> {
+async fn accept_sessions(shared: &Arc<Shared>, tcp: Option<(SocketAddr, TcpListener)>) -> Failed {
     let mut failed = None;
     match tcp {
-        Some(listener) => {
-            let addr = listener.local_addr()?;
+        Some((addr, listener)) => {
             let mut acceptor = Acceptor::new(listener);
             loop {
                 let accepted = tokio::select! {
@@ -108,7 +115,7 @@ async fn accept_sessions(shared: &Arc<Shared>, tcp: Option<TcpListener>) -> io::
         None => shared.shutdown.draining().await,
     }
     drain(shared).await;
-    Ok(failed)
+    failed
 }
 
 /// Deals with what came of accepting; an error is the listener's end.

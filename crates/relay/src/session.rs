@@ -9,6 +9,7 @@ use via6_core::reason::CloseReason;
 
 use crate::dial::{DialError, dial};
 use crate::event::{Event, SessionEnd, SessionId};
+use crate::leg::Leg;
 use crate::shared::Shared;
 use crate::socket;
 use crate::splice::{Traffic, splice};
@@ -55,6 +56,8 @@ async fn connect(
             }
             Err(failure) => (CloseReason::DialFailed, Some(failure)),
         },
+        // Nobody waits for the answer any more.
+        () = down.failed() => (CloseReason::DownstreamReset, None),
         () = shared.shutdown.ending() => (CloseReason::Stopped, None),
     };
     socket::reset_on_close(down);

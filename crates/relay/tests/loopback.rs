@@ -284,3 +284,124 @@ async fn whether_the_game_is_up_is_found_without_connecting_to_it() {
     assert_eq!(is_up(&game, Protocol::Udp).await, Some(true));
     drop(udp);
 }
+
+#[tokio::test]
+async fn a_drain_takes_no_new_player_and_keeps_those_it_has() {
+    let game = echo().await;
+    let relay = Running::start(
+        "127.0.0.1:0",
+        &game.to_string(),
+        DESCRIPTORS,
+        Policy::default(),
+    );
+    // A session keeps the relay draining.
+    let mut session = TcpStream::connect(relay.at).await.unwrap();
+    session.write_all(b"1").await.unwrap();
+    assert_eq!(session.read_u8().await.unwrap(), b'1');
+    let (old, new) = (
+        UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+        UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let mut reply = [0; 8];
+    for player in [&old, &new] {
+        player.connect(relay.at).await.unwrap();
+    }
+    old.send(b"old").await.unwrap();
+    timeout(PATIENCE, old.recv(&mut reply))
+        .await
+        .unwrap()
+        .unwrap();
+    relay.shutdown.drain();
+    new.send(b"new").await.unwrap();
+    old.send(b"old").await.unwrap();
+    // Datagrams arrive in order, so the new player's was seen before this.
+    timeout(PATIENCE, old.recv(&mut reply))
+        .await
+        .unwrap()
+        .unwrap();
+    drop(session);
+    let (report, _) = relay.stop().await;
+    assert_eq!(report.flows, 1);
+}
+
+#[tokio::test]
+async fn flows_leave_half_of_the_descriptors_to_sessions() {
+    let game = echo().await;
+    // Ten beyond the reserve: five flows at most.
+    let relay = Running::start("127.0.0.1:0", &game.to_string(), 34, Policy::default());
+    let mut players = Vec::new();
+    for _ in 0..20 {
+        let player = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        player.send_to(b"hello", relay.at).await.unwrap();
+        players.push(player);
+    }
+    let mut stream = TcpStream::connect(relay.at).await.unwrap();
+    stream.write_all(b"1").await.unwrap();
+    assert_eq!(
+        timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap(),
+        b'1'
+    );
+    drop(stream);
+    let (report, _) = relay.stop().await;
+    assert_eq!(report.flows, 5);
+}
+
+/// Linux reads up to the urgent byte and no further in one go.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_urgent_byte_arrives_in_its_place_and_holds_nothing_up() {
+    let game = echo().await;
+    let relay = Running::start(
+        "127.0.0.1:0",
+        &game.to_string(),
+        DESCRIPTORS,
+        Policy::default(),
+    );
+    let mut stream = TcpStream::connect(relay.at).await.unwrap();
+    {
+        let socket = socket2::SockRef::from(&stream);
+        socket.set_tcp_nodelay(true).unwrap();
+        socket.send(b"abc").unwrap();
+        socket.send_out_of_band(b"!").unwrap();
+        socket.send(b"def").unwrap();
+    }
+    let mut heard = [0; 7];
+    timeout(PATIENCE, stream.read_exact(&mut heard))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&heard, b"abc!def");
+}
+
+/// One datagram that claims to come from the listener itself would go round for ever.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_datagram_with_our_own_address_is_not_answered() {
+    let Ok(raw) = socket2::Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::RAW,
+        Some(socket2::Protocol::UDP),
+    ) else {
+        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
+        eprintln!("SKIPPED: forging an address needs root");
+        return;
+    };
+    let game = echo().await;
+    let relay = Running::start(
+        "127.0.0.1:0",
+        &game.to_string(),
+        DESCRIPTORS,
+        Policy::default(),
+    );
+    let port = relay.at.port().to_be_bytes();
+    // UDP header (RFC 768): source and destination port, length 9, no checksum; one byte.
+    let forged = [port[0], port[1], port[0], port[1], 0, 9, 0, 0, b'!'];
+    raw.send_to(&forged, &relay.at.into()).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while relay.log.count("warning dropped") == 0 {
+        assert!(Instant::now() < deadline, "{:?}", relay.log.0);
+        tokio::task::yield_now().await;
+    }
+    let (report, log) = relay.stop().await;
+    assert_eq!((report.flows, log.count("flow opened")), (0, 0));
+}

@@ -264,6 +264,24 @@ async fn reader_that_pauses_ten_minutes_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn both_sides_have_ended_and_the_reader_still_pauses() {
+    for actor in SIDES {
+        let mut play = Play::start(actor, 8);
+        play.far.finish().await;
+        assert_eq!(play.near.receive_all().await, b"");
+        // Eight bytes on the wire to the reader, eight with the relay, eight not read yet.
+        let sent = pattern(24);
+        play.near.send(&sent).await;
+        play.near.finish().await;
+        sleep(60 * SECOND).await;
+        assert_eq!(play.far.receive_all().await, sent, "{actor:?}");
+        let (near_leg, far_leg) = (Arc::clone(&play.near_leg), Arc::clone(&play.far_leg));
+        assert_eq!(play.end().await, CloseReason::Finished);
+        assert!(!near_leg.resets() && !far_leg.resets());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_reader_stops_the_reading() {
     for actor in SIDES {
         let mut play = Play::start(actor, 1024);
@@ -309,6 +327,21 @@ async fn half_closed_and_silent_ends_after_the_linger_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn linger_counts_from_the_fin_after_a_quiet_time() {
+    for actor in SIDES {
+        let mut play = Play::start(actor, 8);
+        sleep(600 * SECOND).await;
+        play.near.finish().await;
+        assert_eq!(play.far.receive_all().await, b"");
+        sleep(limits::LINGER_TIMEOUT * 3 / 4).await;
+        play.far.send(b"answer").await;
+        play.far.finish().await;
+        assert_eq!(play.near.receive_all().await, b"answer", "{actor:?}");
+        assert_eq!(play.end().await, CloseReason::Finished);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn open_and_silent_stays_for_a_day_and_is_left_alone() {
     let mut play = Play::start(Actor::Downstream, 8);
     play.near.send(b"hello").await;
@@ -326,7 +359,8 @@ async fn dead_peer_ends_the_session_and_a_slow_one_does_not() {
     for actor in SIDES {
         let mut play = Play::start(actor, 8);
         play.near.die();
-        play.far.send(b"anyone?").await;
+        // One byte is enough to owe.
+        play.far.send(b"?").await;
         let (began, far_leg) = (Instant::now(), Arc::clone(&play.far_leg));
         let dead = match actor {
             Actor::Downstream => CloseReason::DownstreamDead,

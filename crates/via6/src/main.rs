@@ -26,7 +26,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(|error| Failure::runtime(format!("cannot start: {error}")))
-        .and_then(|runtime| runtime.block_on(command::run(args, &sources, &output)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(command::run(args, &sources, &output));
+            // Dropping it would wait for name look-ups that nobody needs any more.
+            runtime.shutdown_background();
+            outcome
+        });
     finish(&output, outcome.err())
 }
 

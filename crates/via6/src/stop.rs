@@ -7,29 +7,56 @@ use std::io;
 use via6_relay::Shutdown;
 
 #[cfg(unix)]
-pub(crate) struct Stop([tokio::signal::unix::Signal; 3]);
+pub(crate) struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: Option<tokio::signal::unix::Signal>,
+}
 
 #[cfg(unix)]
 impl Stop {
     /// From now on the system tells us instead of ending the program.
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
+        let hangup = if hangup_is_ours() {
+            Some(signal(SignalKind::hangup())?)
+        } else {
+            None
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup,
+        })
     }
 
     /// True if it has to be now. Cancel safe.
     async fn next(&mut self) -> bool {
-        let [interrupt, terminate, hangup] = &mut self.0;
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = interrupt.recv() => false,
-            _ = terminate.recv() => false,
-            _ = hangup.recv() => true,
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => false,
+            _ = hung_up => true,
         }
     }
+}
+
+/// Whether to listen for SIGHUP. Under `nohup` it is ignored, and a handler would undo that; where
+/// this cannot be told, the system's own way stays.
+#[cfg(unix)]
+fn hangup_is_ours() -> bool {
+    /// SIGHUP is signal 1, the lowest bit of `SigIgn` in proc(5).
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & HANGUP == 0)
 }
 
 #[cfg(windows)]

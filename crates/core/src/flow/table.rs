@@ -86,6 +86,12 @@ impl FlowTable {
         }
     }
 
+    /// Whether `player` has a flow.
+    #[must_use]
+    pub fn knows(&self, player: SocketAddr) -> bool {
+        self.by_player.contains_key(&canonical(player))
+    }
+
     /// The upstream socket of an opening flow is ready; its pending datagrams may go out.
     pub fn on_opened(&mut self, id: FlowId) {
         if let Some(flow) = self.flows.get_mut(&id)

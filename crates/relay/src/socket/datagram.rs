@@ -36,9 +36,12 @@ pub(crate) struct Received {
 }
 
 impl DatagramListener {
-    pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
-        let wildcard = socket.local_addr()?.ip().is_unspecified();
-        Ok(Self { socket, wildcard })
+    /// `addr` is where `socket` is bound.
+    pub(crate) fn new(socket: UdpSocket, addr: SocketAddr) -> Self {
+        Self {
+            socket,
+            wildcard: addr.ip().is_unspecified(),
+        }
     }
 
     /// Waits until [`Self::try_recv`] is worth a try. Cancel safe.

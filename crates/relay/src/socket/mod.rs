@@ -37,7 +37,9 @@ mod pktinfo;
 
 pub(crate) use datagram::{DatagramListener, UpstreamSocket};
 pub use sys::raise_descriptor_limit;
-pub(crate) use sys::{RESERVE_PATH, is_exhaustion, is_oversize, is_transient_accept_error, vitals};
+pub(crate) use sys::{
+    RESERVE_PATH, is_before_urgent, is_exhaustion, is_oversize, is_transient_accept_error, vitals,
+};
 
 /// Why no listener could be made.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +119,8 @@ pub fn listen_udp(addr: SocketAddr) -> Result<UdpSocket, BindError> {
             sys::report_destination(&socket, addr)?;
         }
         sys::ignore_port_unreachable(&socket);
+        #[cfg(windows)]
+        sys::claim_port(&socket);
         widen(&socket);
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
@@ -138,12 +142,12 @@ pub(crate) fn is_taken(addr: SocketAddr, udp: bool) -> Option<bool> {
     if bind_is_refused(addr, udp)? {
         return Some(true);
     }
-    // Windows lets one program have the address and another all addresses; Linux does not.
+    // Windows and BSD let one program have the address and another all addresses.
     let any: IpAddr = match addr {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    if cfg!(windows) {
+    if cfg!(not(target_os = "linux")) {
         bind_is_refused((any, addr.port()).into(), udp)
     } else {
         Some(false)
@@ -169,6 +173,13 @@ fn bind_is_refused(addr: SocketAddr, udp: bool) -> Option<bool> {
     }
 }
 
+/// True if `ip` is an address of this machine.
+pub(crate) fn is_ours(ip: IpAddr) -> bool {
+    let addr = SocketAddr::new(ip, 0);
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP));
+    socket.is_ok_and(|socket| socket.bind(&addr.into()).is_ok())
+}
+
 /// The address this machine would send from to reach `to`, without sending anything.
 ///
 /// The error is the routing table's answer, for instance that there is no IPv6 at all.
@@ -192,6 +203,12 @@ pub(crate) async fn connect_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpSocket::from_std_stream(socket.into())
         .connect(addr)
         .await?;
+    if stream.local_addr()? == addr {
+        // Nobody listens there: the system happened to choose that very port for this end, and
+        // connected it to itself (RFC 9293 §3.5, simultaneous open).
+        reset_on_close(&stream);
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     tune(&stream, addr.ip());
     Ok(stream)
 }
@@ -208,6 +225,8 @@ pub(crate) fn tune(stream: &TcpStream, peer: IpAddr) {
     // the session then ends by what its first read says.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keepalive);
+    // Urgent data is one byte of the stream, in its place; left out of line it would be lost.
+    let _ = socket.set_out_of_band_inline(true);
     if peer.is_loopback() {
         sys::prefer_cubic(&socket);
     }

@@ -37,7 +37,13 @@ pub(super) fn recv(
         .ok_or_else(|| io::Error::other("a datagram without a sender"))?;
     let to = message.cmsgs()?.find_map(|message| match message {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some(Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)).into())
+            // macOS fills only the destination; Linux' own choice differs from it for broadcasts.
+            let ours = if cfg!(target_os = "macos") {
+                info.ipi_addr
+            } else {
+                info.ipi_spec_dst
+            };
+            Some(Ipv4Addr::from(u32::from_be(ours.s_addr)).into())
         }
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())

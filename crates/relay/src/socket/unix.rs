@@ -107,11 +107,32 @@ pub(crate) fn vitals(stream: &TcpStream) -> Option<Vitals> {
     })
 }
 
-/// Other Unix systems: not asked. A dead peer is found by keep-alive alone, and what a reset
-/// leaves in the send queue is not waited for.
+/// Other Unix systems: not asked. A dead peer is found by keep-alive alone, and the send queue has
+/// a fixed time before an RST.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn vitals(_: &TcpStream) -> Option<Vitals> {
     None
+}
+
+/// A read ends before urgent data even when that is read in line (tcp(7), `SIOCATMARK`), so a
+/// short one does not mean that nothing is left.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_before_urgent(stream: &TcpStream) -> bool {
+    use std::os::fd::AsRawFd;
+
+    /// `SIOCATMARK` of `linux/sockios.h`; not in the libc crate.
+    const AT_MARK: libc::Ioctl = 0x8905;
+
+    let mut at_mark: libc::c_int = 0;
+    // SAFETY: SIOCATMARK writes one int, and the descriptor is open while `stream` is borrowed.
+    let asked = unsafe { libc::ioctl(stream.as_raw_fd(), AT_MARK, &raw mut at_mark) };
+    asked == 0 && at_mark != 0
+}
+
+/// Other Unix systems: not asked; what follows urgent data may wait for the next segment.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_before_urgent(_: &TcpStream) -> bool {
+    false
 }
 
 pub(super) fn prefer_cubic(socket: &SockRef<'_>) {

@@ -14,7 +14,7 @@ use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
 use windows_sys::Win32::Networking::WinSock::{
     SIO_TCP_INITIAL_RTO, SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET,
     SOL_SOCKET, TCP_INITIAL_RTO_PARAMETERS, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET,
-    WSAEMFILE, WSAEMSGSIZE, WSAENETDOWN, WSAENOBUFS, WSAIoctl, setsockopt,
+    WSAEMFILE, WSAEMSGSIZE, WSAENOBUFS, WSAIoctl, setsockopt,
 };
 
 /// A file that can always be opened: holds the acceptor's reserve descriptor.
@@ -28,10 +28,7 @@ pub fn raise_descriptor_limit() -> usize {
 
 /// Errors of `accept` that concern one connection (`WSAAccept`, "Windows Sockets Error Codes").
 pub(crate) fn is_transient_accept_error(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(WSAECONNRESET | WSAECONNABORTED | WSAENETDOWN)
-    )
+    matches!(error.raw_os_error(), Some(WSAECONNRESET | WSAECONNABORTED))
 }
 
 /// The process or the system has run out of sockets or memory.
@@ -41,6 +38,11 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
 
 pub(crate) fn vitals(_: &TcpStream) -> Option<Vitals> {
     None
+}
+
+/// Windows' readiness is by level: what a short read left is told again.
+pub(crate) fn is_before_urgent(_: &TcpStream) -> bool {
+    false
 }
 
 pub(super) fn prefer_cubic(_: &SockRef<'_>) {}

@@ -150,6 +150,8 @@ struct Flush {
     progress: Instant,
     /// Bytes handed over, and bytes not yet acknowledged, at the last look.
     left: (u64, Option<usize>),
+    /// When the other leg's system had everything.
+    handed_over: Option<Instant>,
     look_after: Duration,
 }
 
@@ -172,6 +174,9 @@ struct Splice<'a, D, U> {
     /// Byte total at the last tick, and whether something was still owed to a peer then.
     seen_total: u64,
     owing: bool,
+    /// Whether one direction had ended then.
+    half_closed: bool,
+    /// When something last moved, a FIN included.
     moved_at: Instant,
 }
 
@@ -191,6 +196,7 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
             up_liveness: Liveness::default(),
             seen_total: traffic.total(),
             owing: false,
+            half_closed: false,
             moved_at: Instant::now(),
         }
     }
@@ -260,6 +266,7 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
             began: now,
             progress: now,
             left: (0, None),
+            handed_over: None,
             look_after: LOOKS.0,
         });
     }
@@ -277,7 +284,7 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
                 return Poll::Ready(side.reset());
             }
             if self.liveness(side).is_dead(&vitals, now) {
-                return Poll::Ready(side.dead());
+                return Poll::Ready(self.reset_both(side.dead()));
             }
             delivered = false;
         }
@@ -293,7 +300,7 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
         let Phase::Flushing(flush) = &self.phase else {
             return Poll::Pending;
         };
-        let (broken, reason, began) = (flush.broken, flush.reason, flush.began);
+        let (broken, reason) = (flush.broken, flush.reason);
         let handed_over = match broken {
             Side::Down => self
                 .upward
@@ -307,9 +314,13 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
             Poll::Ready(Ok(()) | Err(Fault::Source(_))) => {}
             Poll::Ready(Err(Fault::Sink(_))) => return Poll::Ready(self.reset_both(reason)),
         }
+        let Phase::Flushing(flush) = &mut self.phase else {
+            return Poll::Pending;
+        };
+        let handed_over = *flush.handed_over.get_or_insert_with(Instant::now);
         let acknowledged = match self.vitals(broken.other()) {
             Some(vitals) => vitals.closed || vitals.unsent == 0,
-            None => began.elapsed() >= limits::RESET_FLUSH_BLIND,
+            None => handed_over.elapsed() >= limits::RESET_FLUSH_BLIND,
         };
         if acknowledged {
             Poll::Ready(self.reset_both(reason))
@@ -334,7 +345,7 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
                 let half_closed = self.upward.has_ended() || self.downward.has_ended();
                 let moved = self.traffic.total() != self.seen_total;
                 (half_closed || moved || self.owing || self.is_blocked())
-                    .then(|| self.patience.sweep.min(self.patience.linger))
+                    .then(|| self.patience.sweep.min(self.patience.linger).max(LOOKS.0))
             }
         }
     }
@@ -363,11 +374,19 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
         let now = Instant::now();
         let total = self.traffic.total();
         let (down, up) = (self.down.vitals(), self.up.vitals());
-        // FIN counts as one byte of the queue; alone it is nothing that a peer waits for.
-        self.owing = [down, up].iter().flatten().any(|vitals| vitals.unsent > 1);
-        if total != self.seen_total || self.owing || self.is_blocked() {
+        let owed = |side| {
+            let vitals = if side == Side::Down { down } else { up };
+            // FIN counts as one byte of the queue; alone it is nothing that a peer waits for.
+            let fin = usize::from(self.pump_toward(side).has_ended());
+            vitals.is_some_and(|vitals| vitals.unsent > fin)
+        };
+        self.owing = owed(Side::Down) || owed(Side::Up);
+        let half_closed = self.upward.has_ended() || self.downward.has_ended();
+        let moved = total != self.seen_total || half_closed != self.half_closed;
+        if moved || self.owing || self.is_blocked() {
             self.moved_at = now;
         }
+        self.half_closed = half_closed;
         self.seen_total = total;
         for (side, vitals) in [(Side::Down, down), (Side::Up, up)] {
             let Some(vitals) = vitals else { continue };
@@ -375,13 +394,12 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
                 self.flush(side, side.dead());
                 return None;
             }
-            if vitals.closed {
+            if vitals.closed && !self.is_done_with(side, &vitals) {
                 // Reset while nobody was reading: the other side is full.
                 self.flush(side, side.reset());
                 return None;
             }
         }
-        let half_closed = self.upward.has_ended() || self.downward.has_ended();
         if half_closed && now.duration_since(self.moved_at) >= self.patience.linger {
             return Some(self.reset_both(CloseReason::LingerTimeout));
         }
@@ -406,6 +424,21 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
             || now.duration_since(flush.began) >= self.patience.reset_flush_max;
         let reason = flush.reason;
         over.then(|| self.reset_both(reason))
+    }
+
+    /// The pump whose sink is `side`.
+    fn pump_toward(&self, side: Side) -> &Pump {
+        match side {
+            Side::Down => &self.downward,
+            Side::Up => &self.upward,
+        }
+    }
+
+    /// Our FIN to `side` is acknowledged: its own FIN then closes the connection (`TIME_WAIT`)
+    /// while what it sent may still wait to be read. Reading tells whether it was an RST after
+    /// all.
+    fn is_done_with(&self, side: Side, vitals: &Vitals) -> bool {
+        self.pump_toward(side).has_ended() && vitals.unsent == 0
     }
 
     fn liveness(&mut self, side: Side) -> &mut Liveness {

@@ -118,6 +118,9 @@ impl Pump {
     ) -> Poll<Result<(), Fault>> {
         while let Some(rest) = self.held.get(self.sent..).filter(|rest| !rest.is_empty()) {
             let written = ready!(sink.poll_write(cx, rest)).map_err(Fault::Sink)?;
+            if written == 0 {
+                return Poll::Ready(Err(Fault::Sink(io::ErrorKind::WriteZero.into())));
+            }
             count.fetch_add(written as u64, Ordering::Relaxed);
             self.sent += written;
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 use via6_core::addr::{Host, HostPort};
 use via6_core::flow::{Admit, Direction, FlowEnd, FlowId, FlowTable};
-use via6_core::limits::ACCEPT_BACKOFF;
+use via6_core::limits::{ACCEPT_BACKOFF, FLOW_NAME_FRESH, FLOWS_PENDING_BYTES};
 use via6_core::reason::{DropReason, FlowEndReason};
 
 use super::TURN;
@@ -19,7 +19,7 @@ use crate::descriptors::Lease;
 use crate::dial::{Attempts, DialError, resolve};
 use crate::event::{Event, Warning};
 use crate::shared::Shared;
-use crate::socket::{DatagramListener, UpstreamSocket, is_oversize};
+use crate::socket::{DatagramListener, UpstreamSocket, is_exhaustion, is_ours, is_oversize};
 
 /// All flows of one listener.
 pub(super) struct Flows {
@@ -28,11 +28,15 @@ pub(super) struct Flows {
     shared: Arc<Shared>,
     state: Mutex<State>,
     tasks: TaskTracker,
+    /// The last answer to the upstream name, and when it came; `None` in it: there was none.
+    looked_up: tokio::sync::Mutex<Option<(Instant, Option<Vec<SocketAddr>>)>>,
 }
 
 struct State {
     table: FlowTable,
     live: HashMap<FlowId, Live>,
+    /// Bytes that wait for the upstream name in all.
+    pending_bytes: usize,
     ended: u64,
 }
 
@@ -45,7 +49,6 @@ struct Live {
     socket: Option<Arc<UpstreamSocket>>,
     pending: Vec<Box<[u8]>>,
     task: AbortHandle,
-    _lease: Lease,
 }
 
 impl Flows {
@@ -54,10 +57,17 @@ impl Flows {
         listener: DatagramListener,
         addr: SocketAddr,
     ) -> Arc<Self> {
-        let table = FlowTable::new(shared.policy.flows, Instant::now().into_std());
+        let mut limits = shared.policy.flows;
+        // Where descriptors are few, unproven flows make room before TCP goes without.
+        limits.flows_max = limits
+            .flows_max
+            .min(shared.descriptors.capacity() / 2)
+            .max(1);
+        let table = FlowTable::new(limits, Instant::now().into_std());
         let state = State {
             table,
             live: HashMap::new(),
+            pending_bytes: 0,
             ended: 0,
         };
         let tasks = TaskTracker::new();
@@ -67,11 +77,17 @@ impl Flows {
             shared,
             state: Mutex::new(state),
             tasks,
+            looked_up: tokio::sync::Mutex::default(),
         })
     }
 
     pub(super) fn next_deadline(&self) -> Option<std::time::Instant> {
         self.lock().table.next_deadline()
+    }
+
+    /// Claims to come from this very listener: answering it would answer ourselves, for ever.
+    pub(super) fn is_own(&self, player: SocketAddr) -> bool {
+        player.port() == self.addr.port() && is_ours(player.ip())
     }
 
     /// A datagram came from `player` to our address `to`.
@@ -83,6 +99,10 @@ impl Flows {
     ) {
         let exempt = self.shared.is_exempt(player);
         let mut state = self.lock();
+        if self.shared.shutdown.is_draining() && !state.table.knows(player) {
+            // Like a connection while draining: nobody takes it.
+            return;
+        }
         let now = Instant::now().into_std();
         match state
             .table
@@ -96,12 +116,7 @@ impl Flows {
                     }
                 }
             }
-            Admit::Queue(id) => {
-                if let Some(live) = state.live.get_mut(&id) {
-                    live.reply_from = to;
-                    live.pending.push(payload.into());
-                }
-            }
+            Admit::Queue(id) => self.queue(&mut state, id, to, payload),
             Admit::Drop(reason) => self.warn_dropped(reason, player),
             Admit::Open { id, evicted } => {
                 if let Some(end) = evicted {
@@ -109,6 +124,24 @@ impl Flows {
                 }
                 self.open(&mut state, id, player, to, payload);
             }
+        }
+    }
+
+    /// Lets a datagram wait for the upstream name, if there is room.
+    fn queue(&self, state: &mut State, id: FlowId, to: Option<IpAddr>, payload: &[u8]) {
+        let Some(live) = state.live.get_mut(&id) else {
+            return;
+        };
+        live.reply_from = to;
+        if state.pending_bytes + payload.len() <= FLOWS_PENDING_BYTES {
+            state.pending_bytes += payload.len();
+            live.pending.push(payload.into());
+        } else {
+            let (player, reason) = (live.player, DropReason::PendingFull);
+            state
+                .table
+                .on_send_failed(id, Direction::Up, payload.len(), reason);
+            self.warn_dropped(reason, player);
         }
     }
 
@@ -124,9 +157,12 @@ impl Flows {
         let now = Instant::now().into_std();
         let Some(lease) = self.shared.descriptors.lease(1) else {
             // Nobody was told that it began, so nobody is told that it ended.
+            let reason = DropReason::DescriptorsFull;
+            state
+                .table
+                .on_send_failed(id, Direction::Up, payload.len(), reason);
             let _ = state.table.on_open_failed(id, now);
-            state.table.on_dropped(None, DropReason::DescriptorsFull);
-            self.warn_dropped(DropReason::DescriptorsFull, player);
+            self.warn_dropped(reason, player);
             return;
         };
         let (listener, upstream) = (self.addr, &self.shared.upstream);
@@ -149,20 +185,19 @@ impl Flows {
         };
         let task = self
             .tasks
-            .spawn(Arc::clone(self).serve(id, socket.clone()))
+            .spawn(Arc::clone(self).serve(id, socket.clone(), lease))
             .abort_handle();
-        let pending = if socket.is_none() {
-            vec![payload.into()]
-        } else {
-            Vec::new()
-        };
+        let mut pending = Vec::new();
+        if socket.is_none() {
+            state.pending_bytes += payload.len();
+            pending.push(payload.into());
+        }
         let live = Live {
             player,
             reply_from: to,
             socket: socket.clone(),
             pending,
             task,
-            _lease: lease,
         };
         state.live.insert(id, live);
         if let Some(socket) = socket {
@@ -172,10 +207,12 @@ impl Flows {
     }
 
     /// The task of one flow: dial if that is still to be done, then carry replies until aborted.
-    async fn serve(self: Arc<Self>, id: FlowId, socket: Option<Arc<UpstreamSocket>>) {
+    async fn serve(self: Arc<Self>, id: FlowId, socket: Option<Arc<UpstreamSocket>>, lease: Lease) {
+        // Given back when this task is gone, and its socket with it.
+        let _lease = lease;
         let socket = match socket {
             Some(socket) => socket,
-            None => match dial(&self.shared.upstream).await {
+            None => match self.dial().await {
                 Ok(socket) => {
                     let socket = Arc::new(socket);
                     self.opened(id, &socket);
@@ -196,6 +233,36 @@ impl Flows {
         }
     }
 
+    /// A socket to the first address of the upstream name that there is a route to. Cancel safe.
+    async fn dial(&self) -> Result<UpstreamSocket, DialError> {
+        let mut tried = Vec::new();
+        for addr in self.look_up().await? {
+            match UpstreamSocket::open(addr) {
+                Ok(socket) => return Ok(socket),
+                Err(error) => tried.push((addr, error)),
+            }
+        }
+        Err(DialError::PeerUnreachable(Attempts(tried)))
+    }
+
+    /// The upstream's addresses. One look-up serves all flows that open meanwhile: who forges
+    /// players' addresses must not be able to keep the resolver busy.
+    async fn look_up(&self) -> Result<Vec<SocketAddr>, DialError> {
+        let mut looked_up = self.looked_up.lock().await;
+        if let Some((at, answer)) = &*looked_up
+            && at.elapsed() < FLOW_NAME_FRESH
+        {
+            let name = self.shared.upstream.host.to_string();
+            let source = io::Error::other("a moment ago it had none");
+            return answer
+                .clone()
+                .ok_or(DialError::PeerUnknown { name, source });
+        }
+        let answer = resolve(&self.shared.upstream).await;
+        *looked_up = Some((Instant::now(), answer.as_ref().ok().cloned()));
+        answer
+    }
+
     /// The name was resolved: what waited for it goes out.
     fn opened(&self, id: FlowId, socket: &Arc<UpstreamSocket>) {
         let mut state = self.lock();
@@ -204,7 +271,9 @@ impl Flows {
             return;
         };
         live.socket = Some(Arc::clone(socket));
-        for payload in std::mem::take(&mut live.pending) {
+        let pending = std::mem::take(&mut live.pending);
+        state.pending_bytes -= pending.iter().map(|payload| payload.len()).sum::<usize>();
+        for payload in pending {
             self.send_up(&mut state, id, socket, &payload);
         }
     }
@@ -225,7 +294,7 @@ impl Flows {
             for _ in 0..TURN {
                 match socket.try_recv(buffer) {
                     Ok(Some(len)) => self.upstream_sent(id, buffer.get(..len).unwrap_or_default()),
-                    Ok(None) => self.dropped(id, DropReason::WrongSource),
+                    Ok(None) => self.dropped(Some(id), DropReason::WrongSource),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if is_closed_port(&error) => self.upstream_silent(),
                     Err(_) => return false,
@@ -304,12 +373,17 @@ impl Flows {
         state.ended += 1;
         if let Some(live) = state.live.remove(&end.id) {
             live.task.abort();
+            state.pending_bytes -= live
+                .pending
+                .iter()
+                .map(|payload| payload.len())
+                .sum::<usize>();
         }
         self.shared.notices.tell(&Event::FlowEnded { end });
     }
 
-    fn dropped(&self, id: FlowId, reason: DropReason) {
-        self.lock().table.on_dropped(Some(id), reason);
+    pub(super) fn dropped(&self, id: Option<FlowId>, reason: DropReason) {
+        self.lock().table.on_dropped(id, reason);
     }
 
     fn upstream_silent(&self) {
@@ -318,7 +392,7 @@ impl Flows {
         });
     }
 
-    fn warn_dropped(&self, reason: DropReason, player: SocketAddr) {
+    pub(super) fn warn_dropped(&self, reason: DropReason, player: SocketAddr) {
         self.shared
             .notices
             .warn(&Warning::Dropped { reason, player });
@@ -338,18 +412,6 @@ fn literal(upstream: &HostPort) -> Option<SocketAddr> {
     }
 }
 
-/// A socket to the first address of `upstream` that there is a route to. Cancel safe.
-async fn dial(upstream: &HostPort) -> Result<UpstreamSocket, DialError> {
-    let mut tried = Vec::new();
-    for addr in resolve(upstream).await? {
-        match UpstreamSocket::open(addr) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => tried.push((addr, error)),
-        }
-    }
-    Err(DialError::PeerUnreachable(Attempts(tried)))
-}
-
 /// ICMP said that nothing listens on the upstream port.
 fn is_closed_port(error: &io::Error) -> bool {
     matches!(
@@ -361,6 +423,8 @@ fn is_closed_port(error: &io::Error) -> bool {
 fn drop_reason(error: &io::Error) -> DropReason {
     match error.kind() {
         io::ErrorKind::WouldBlock => DropReason::QueueFull,
+        // macOS, and some queues on Linux, say so instead.
+        _ if is_exhaustion(error) => DropReason::QueueFull,
         _ if is_oversize(error) => DropReason::Oversize,
         _ if is_closed_port(error) => DropReason::Refused,
         _ => DropReason::Unreachable,

@@ -7,6 +7,7 @@
 mod flows;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, sleep_until};
 use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_UNKNOWN_ERRORS_MAX};
+use via6_core::reason::DropReason;
 
 use self::flows::Flows;
 use crate::buffer::with_buffer;
@@ -25,12 +27,18 @@ use crate::socket::{DatagramListener, is_exhaustion, is_oversize};
 const TURN: usize = 32;
 
 /// Receives from players until the relay ends. Returns the number of flows there were.
-pub(crate) async fn run(shared: &Arc<Shared>, udp: Option<UdpSocket>) -> io::Result<(u64, Failed)> {
-    let Some(socket) = udp else {
-        return Ok((0, None));
+pub(crate) async fn run(
+    shared: &Arc<Shared>,
+    udp: Option<(SocketAddr, UdpSocket)>,
+) -> (u64, Failed) {
+    let Some((addr, socket)) = udp else {
+        return (0, None);
     };
-    let addr = socket.local_addr()?;
-    let flows = Flows::new(Arc::clone(shared), DatagramListener::new(socket)?, addr);
+    let flows = Flows::new(
+        Arc::clone(shared),
+        DatagramListener::new(socket, addr),
+        addr,
+    );
     let mut failed = None;
     let mut unknown = 0;
     let mut deadline = pin!(sleep(Duration::ZERO));
@@ -71,7 +79,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, udp: Option<UdpSocket>) -> io::Res
         }
         tokio::task::yield_now().await;
     }
-    Ok((flows.end_all().await, failed))
+    (flows.end_all().await, failed)
 }
 
 /// Handles what has arrived at the listener, up to [`TURN`] datagrams. The error is one that we
@@ -80,6 +88,10 @@ fn receive(flows: &Arc<Flows>) -> io::Result<()> {
     with_buffer(|buffer| {
         for _ in 0..TURN {
             match flows.listener.try_recv(buffer) {
+                Ok(received) if flows.is_own(received.from) => {
+                    flows.dropped(None, DropReason::OwnAddress);
+                    flows.warn_dropped(DropReason::OwnAddress, received.from);
+                }
                 Ok(received) => {
                     let payload = buffer.get(..received.len).unwrap_or_default();
                     flows.player_sent(received.from, received.to, payload);

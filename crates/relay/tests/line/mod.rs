@@ -14,8 +14,12 @@ use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use via6_core::liveness::Vitals;
 use via6_relay::{Leg, Watch};
+
+/// In paused time: longer than any pause of a test.
+const PATIENCE: Duration = Duration::from_secs(7200);
 
 #[derive(Default)]
 struct State {
@@ -24,6 +28,9 @@ struct State {
     /// The error went to a write; a later read says EOF, as on Linux.
     error_taken: AtomicBool,
     leg_resets: AtomicBool,
+    /// FIN went out, from the leg and from the peer.
+    leg_finished: AtomicBool,
+    peer_finished: AtomicBool,
     written: AtomicUsize,
     acknowledged: AtomicUsize,
     /// Read from the peer so far.
@@ -100,6 +107,7 @@ impl Leg for LineLeg {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
+        self.state.leg_finished.store(true, Ordering::SeqCst);
         let mut cx = Context::from_waker(std::task::Waker::noop());
         match Pin::new(&mut *self.io.lock().unwrap()).poll_shutdown(&mut cx) {
             Poll::Ready(result) => result,
@@ -120,6 +128,7 @@ impl Leg for LineLeg {
     }
 
     fn vitals(&self) -> Option<Vitals> {
+        let is = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
         self.state.looks.fetch_add(1, Ordering::SeqCst);
         let written = self.state.written.load(Ordering::SeqCst);
         let unsent = written - self.state.acknowledged.load(Ordering::SeqCst);
@@ -134,7 +143,9 @@ impl Leg for LineLeg {
                 Duration::ZERO
             },
             probes: 0,
-            closed: self.state.peer_reset.load(Ordering::SeqCst),
+            // As Linux says of TIME_WAIT: whatever still waits to be read.
+            closed: is(&self.state.peer_reset)
+                || (is(&self.state.leg_finished) && is(&self.state.peer_finished) && unsent == 0),
         })
     }
 
@@ -154,6 +165,7 @@ impl Peer {
     }
 
     pub(crate) async fn finish(&mut self) {
+        self.state.peer_finished.store(true, Ordering::SeqCst);
         self.io.shutdown().await.unwrap();
     }
 
@@ -172,7 +184,8 @@ impl Peer {
         let mut all = Vec::new();
         let mut chunk = [0; 4096];
         loop {
-            let got = self.io.read(&mut chunk).await.unwrap();
+            let reading = timeout(PATIENCE, self.io.read(&mut chunk));
+            let got = reading.await.expect("bytes or a FIN").unwrap();
             if got == 0 {
                 return all;
             }

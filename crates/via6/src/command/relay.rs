@@ -20,6 +20,10 @@ pub(super) async fn run(
     let at = listen_address("LISTEN", &typed.listen)?;
     let target = HostPort::parse_target(&typed.target)
         .map_err(|error| Failure::address("TARGET", &error))?;
+    if at.port() != 0 && target == HostPort::from(at) {
+        return Err(Failure::usage(format!("cannot relay {target} to itself"))
+            .hint("LISTEN is where this relay is found, TARGET is where the game is"));
+    }
     let policy = trusted(&typed.trusted, sources)?;
     let (tcp, name) = match typed.protocol {
         Protocol::Tcp => (true, "tcp"),

@@ -90,9 +90,15 @@ impl Writer {
 }
 
 fn write_all(mut streams: Vec<Stream>, items: &Receiver<Item>, dropped: &AtomicU64) {
+    let mut last = String::new();
     while let Ok(item) = items.recv() {
         match item {
             Item::Flush(done) => {
+                let missing = dropped.swap(0, Ordering::Relaxed);
+                if let (1.., Some(stream)) = (missing, streams.last_mut()) {
+                    // The last thing there is to say; if it cannot be said, so be it.
+                    let _ = writeln!(stream, "{}", missing_line(&last, missing));
+                }
                 // Nobody waits any more: the deadline has passed.
                 let _ = done.try_send(());
             }
@@ -106,6 +112,7 @@ fn write_all(mut streams: Vec<Stream>, items: &Receiver<Item>, dropped: &AtomicU
                     // and each later line is counted as dropped.
                     return;
                 }
+                last = line;
             }
         }
     }

@@ -83,12 +83,15 @@ pub(super) async fn run(
         // Until somebody presses Ctrl-C.
         std::future::pending::<Result<(), Failure>>().await
     };
-    let (_, report): (Report, Report) = tokio::select! {
+    let (hosted, report): (Report, Report) = tokio::select! {
         reports = relays => reports.map_err(|error| cannot_go_on(&error))?,
         never = stop.watch(&shutdown) => match never {},
         failure = session => return failure,
         () = chat => return Ok(()),
     };
+    if hosted.failed.is_some() {
+        return conclude(&hosted, &hosting);
+    }
     conclude(&report, &joining)
 }
 
