@@ -1,0 +1,216 @@
+//! One running `via6` with `--json`: started on a free port, watched, ended by SIGTERM.
+//!
+//! Killed when dropped, so that a failed row leaves nothing behind.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::chain::Protocol;
+use crate::events::Events;
+use crate::failure::{During, Failure, Outcome, failed};
+use crate::system;
+
+/// How long a via6 may take to say that it listens, generous for a loaded machine.
+const STARTUP: Duration = Duration::from_secs(20);
+
+/// How long a via6 without sessions may take to end after SIGTERM. Its own bound for output that
+/// nobody reads is 1 s.
+pub const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Bytes of stderr kept to explain a failure.
+const STDERR_KEPT: usize = 64 * 1024;
+
+/// What becomes of a process's stdout and stderr.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Output {
+    /// `--json`; both are read as they come.
+    #[default]
+    Collected,
+    /// `--json`; nobody reads either pipe, and both hold one page.
+    UnreadEvents,
+    /// The same without `--json`, so that it is the log that fills up.
+    UnreadLog,
+    /// `--json`; neither pipe has a reader any more.
+    Gone,
+}
+
+/// What a via6 is started with besides its command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// Soft and hard limit of its descriptors.
+    pub descriptors: Option<u64>,
+    /// What becomes of its output.
+    pub output: Output,
+    /// Logs everything (`-vv`).
+    pub verbose: bool,
+}
+
+/// A running via6.
+#[derive(Debug)]
+pub struct Via6 {
+    child: Child,
+    /// Its command, to name it in failures.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it has told so far.
+    pub events: Arc<Events>,
+    stderr: Arc<Mutex<String>>,
+    output: Output,
+    /// Open, but not read.
+    held: Option<(ChildStdout, ChildStderr)>,
+}
+
+impl Via6 {
+    /// Starts `program` with these arguments and waits until it listens.
+    pub fn start(
+        program: &Path,
+        protocol: Protocol,
+        arguments: &[String],
+        start: Start,
+    ) -> Outcome<Self> {
+        let mut command = system::bound_to_us(program, start.descriptors);
+        command.args(arguments).stdin(Stdio::null());
+        if start.output != Output::UnreadLog {
+            command.arg("--json");
+        }
+        if start.verbose {
+            command.arg("-vv");
+        }
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let name = format!("via6 {}", arguments.join(" "));
+        let mut child = command
+            .spawn()
+            .during(format!("starting {}", program.display()))?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return failed("a child without pipes");
+        };
+        let mut process = Self {
+            child,
+            name,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            events: Arc::default(),
+            stderr: Arc::default(),
+            output: start.output,
+            held: None,
+        };
+        process.watch(stdout, stderr)?;
+        process.address = process.find_address(protocol)?;
+        Ok(process)
+    }
+
+    fn watch(&mut self, stdout: ChildStdout, stderr: ChildStderr) -> Outcome {
+        match self.output {
+            Output::Collected => {
+                self.events = Events::collect(stdout);
+                self.stderr = collect_text(stderr);
+            }
+            Output::UnreadEvents | Output::UnreadLog => {
+                system::shrink_pipe(&stdout).during("shrinking stdout's pipe")?;
+                system::shrink_pipe(&stderr).during("shrinking stderr's pipe")?;
+                self.held = Some((stdout, stderr));
+            }
+            Output::Gone => {}
+        }
+        Ok(())
+    }
+
+    /// Waits until it listens. What it does not tell to anybody, the system knows.
+    fn find_address(&mut self, protocol: Protocol) -> Outcome<SocketAddr> {
+        if self.output != Output::Collected {
+            let what = format!("{} to listen", self.name);
+            return system::wait_for(STARTUP, &what, || {
+                self.ensure_alive()?;
+                Ok(system::listening(self.id(), protocol))
+            });
+        }
+        let address = self.events.wait(STARTUP, "listening event", |events| {
+            let event = events.iter().find(|event| event["event"] == "listening")?;
+            event["address"].as_str()?.parse().ok()
+        });
+        address.map_err(|failure| self.explain(failure))
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Fails if it has ended.
+    pub fn ensure_alive(&mut self) -> Outcome {
+        match self.child.try_wait().during("looking after via6")? {
+            None => Ok(()),
+            Some(status) => Err(self.explain(format!("{} ended: {status}", self.name))),
+        }
+    }
+
+    /// Sends SIGTERM, waits for the end, and fails unless it is in time, clean and without a word
+    /// on stdout that is no event.
+    pub fn stop(&mut self) -> Outcome {
+        let status = self.terminate(GOODBYE)?;
+        if status.code() != Some(0) {
+            return Err(self.explain(format!("{} ended with {status}", self.name)));
+        }
+        match self.events.strays().first() {
+            None => Ok(()),
+            Some(stray) => failed(format!("not an event on stdout: {stray}")),
+        }
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn terminate(&mut self, patience: Duration) -> Outcome<ExitStatus> {
+        self.ensure_alive()?;
+        system::signal(self.id(), Signal::SIGTERM).during("sending SIGTERM")?;
+        let child = &mut self.child;
+        let ended = system::wait_for(patience, "its end after SIGTERM", || {
+            child.try_wait().during("waiting for via6")
+        });
+        let status = ended.map_err(|failure| self.explain(failure))?;
+        drop(self.held.take());
+        if self.output == Output::Collected {
+            // Whatever it wrote last is in the pipe; the reader comes to the end at once.
+            self.events.wait_ended(GOODBYE)?;
+        }
+        Ok(status)
+    }
+
+    /// Adds the end of what it wrote to stderr, without which a failure is a riddle.
+    fn explain(&self, what: impl std::fmt::Display) -> Failure {
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> = stderr.lines().rev().take(5).collect();
+        let tail: Vec<_> = lines.into_iter().rev().collect();
+        Failure::Failed(format!("{what}; stderr: {}", tail.join(" | ")))
+    }
+}
+
+impl Drop for Via6 {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads a text stream so that its writer never waits, and keeps the last part of it.
+pub(crate) fn collect_text(mut source: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text: Arc<Mutex<String>> = Arc::default();
+    let sink = Arc::clone(&text);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = source.read(&mut buffer) {
+            let mut text = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            if text.len() > STDERR_KEPT {
+                text.clear();
+            }
+            text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+    });
+    text
+}
