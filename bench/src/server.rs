@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::client::{SILENCE_LIMIT, prepare};
 use crate::pattern::{self, Check, Until};
 
-/// Opcodes. Only [`ONCE`], [`PING`] and [`HOLD`] come without a number.
+/// Opcodes. Only `ONCE`, `PING` and `HOLD` come without a number.
 pub(crate) mod request {
     /// Answer with one byte, then wait for the next request.
     pub(crate) const PING: u8 = b'p';

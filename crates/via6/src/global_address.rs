@@ -67,40 +67,31 @@ fn reach(ip: Ipv6Addr, flags: Option<&Ipv6AddrFlags>) -> Option<Reach> {
 mod tests {
     use super::*;
 
-    fn flags(set: impl Fn(&mut Ipv6AddrFlags)) -> Option<Ipv6AddrFlags> {
+    fn flags(set: impl Fn(&mut Ipv6AddrFlags)) -> Ipv6AddrFlags {
         let mut flags = Ipv6AddrFlags::default();
         set(&mut flags);
-        Some(flags)
+        flags
     }
 
     #[test]
     fn stable_before_temporary_before_home_and_never_deprecated() {
         let ip = |text: &str| text.parse::<Ipv6Addr>().unwrap();
-        let home = (ip("fd00::2"), flags(|_| {}));
-        let temporary = (ip("2a00:1::ffff"), flags(|f| f.temporary = true));
-        let old = (ip("2a00:2::1"), flags(|f| f.deprecated = true));
-        let unproven = (ip("2a00:3::1"), flags(|f| f.tentative = true));
-        let link = (ip("fe80::1"), flags(|_| {}));
+        let home = (ip("fd00::2"), Some(flags(|_| {})));
+        let temporary = (ip("2a00:1::ffff"), Some(flags(|f| f.temporary = true)));
+        let old = (ip("2a00:2::1"), Some(flags(|f| f.deprecated = true)));
+        let unproven = (ip("2a00:3::1"), Some(flags(|f| f.tentative = true)));
+        let link = (ip("fe80::1"), Some(flags(|_| {})));
         let stable = (ip("2a00:1::1"), None);
-        let best = |list: &[(Ipv6Addr, Option<Ipv6AddrFlags>)]| choose(list.iter().cloned());
+        let best = |list: &[(Ipv6Addr, Option<Ipv6AddrFlags>)]| choose(list.iter().copied());
         assert_eq!(
-            best(&[
-                link.clone(),
-                home.clone(),
-                temporary.clone(),
-                stable,
-                old.clone()
-            ]),
+            best(&[link, home, temporary, stable, old]),
             Some((ip("2a00:1::1"), Reach::Global))
         );
         assert_eq!(
-            best(&[home.clone(), old.clone(), temporary]),
+            best(&[home, old, temporary]),
             Some((ip("2a00:1::ffff"), Reach::Temporary))
         );
-        assert_eq!(
-            best(&[old.clone(), home]),
-            Some((ip("fd00::2"), Reach::Home))
-        );
+        assert_eq!(best(&[old, home]), Some((ip("fd00::2"), Reach::Home)));
         assert_eq!(best(&[old, unproven, link]), None);
     }
 }

@@ -83,6 +83,7 @@ pub(super) fn slow_reader(case: &Case<'_>) -> Outcome<Note> {
             wire::finish(&pair.acting)
         });
         let seen = wire::receive_to_end(&pair.other, pattern, 0, |at| {
+            // Slow on purpose.
             thread::sleep(Duration::from_millis(1));
             if at - sampled >= MIB {
                 sampled = at;

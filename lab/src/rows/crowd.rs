@@ -22,7 +22,7 @@ use crate::wire::{self, End};
 /// Clients of the rows that exhaust descriptors.
 const CLIENTS: usize = 200;
 
-/// Idle sessions of [`idle`].
+/// Idle sessions of the row `idle`.
 pub const IDLE_SESSIONS: usize = 5000;
 
 /// So many sessions end before the lab waits for their events: fewer than via6 queues lines, so

@@ -190,6 +190,7 @@ pub(super) fn crowd(case: &Case<'_>) -> Outcome<Note> {
 fn void(mut send: impl FnMut() -> Outcome) -> Outcome {
     for _ in 0..5 {
         send()?;
+        // Nothing can be waited for: the refusals go to the relay.
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())

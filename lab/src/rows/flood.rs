@@ -224,6 +224,7 @@ fn ensure_bounded(victims: &[(u16, UdpSocket)], begin: Instant) -> Outcome<f64> 
                 quiet_since = Instant::now();
             }
         }
+        // That nothing more comes shows in time only.
         thread::sleep(Duration::from_millis(10));
     }
     let each_sent = (REQUESTS * REQUEST_BYTES) as u64;

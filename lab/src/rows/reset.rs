@@ -68,6 +68,7 @@ pub(super) fn reset_in_flight(case: &Case<'_>) -> Outcome<Note> {
             if at_reset.is_none() && told.try_recv().is_ok() {
                 at_reset = Some(at);
             }
+            // Slow on purpose.
             thread::sleep(Duration::from_millis(10));
             Ok(())
         })?;
