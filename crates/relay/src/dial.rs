@@ -43,10 +43,21 @@ impl DialError {
     /// True if some address answered with a refusal: the machine is there, the program is not.
     #[must_use]
     pub fn is_refused(&self) -> bool {
+        self.has(io::ErrorKind::ConnectionRefused)
+    }
+
+    /// True if some address took the connection and broke it off at once: a relay is there, and
+    /// what it leads to is not.
+    #[must_use]
+    pub fn is_reset(&self) -> bool {
+        self.has(io::ErrorKind::ConnectionReset)
+    }
+
+    fn has(&self, kind: io::ErrorKind) -> bool {
         match self {
-            Self::PeerUnreachable(Attempts(tried)) => tried
-                .iter()
-                .any(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused),
+            Self::PeerUnreachable(Attempts(tried)) => {
+                tried.iter().any(|(_, error)| error.kind() == kind)
+            }
             _ => false,
         }
     }

@@ -227,6 +227,9 @@ fn session_text(end: &SessionEnd, role: Role) -> String {
     let why = match end.reason {
         CloseReason::Finished => "both sides finished".into(),
         CloseReason::DownstreamReset => format!("{down} broke it off (reset)"),
+        CloseReason::UpstreamReset if end.bytes_down == 0 && role == Role::Join => {
+            format!("{up} broke it off at once ({GAME_DOWN})")
+        }
         CloseReason::UpstreamReset => format!("{up} broke it off (reset)"),
         CloseReason::DownstreamDead => format!("{down} no longer answers"),
         CloseReason::UpstreamDead => format!("{up} no longer answers"),
@@ -238,9 +241,14 @@ fn session_text(end: &SessionEnd, role: Role) -> String {
     format!("{why}; {up} up, {down} down, {}", span(end.duration))
 }
 
+/// What a host means that takes a connection and resets it.
+const GAME_DOWN: &str = "its game is probably not running";
+
 fn explained(failure: &DialError, role: Role) -> String {
     if failure.is_refused() {
         format!("{failure} ({})", role.refused())
+    } else if failure.is_reset() && role == Role::Join {
+        format!("{failure} ({GAME_DOWN})")
     } else {
         failure.to_string()
     }

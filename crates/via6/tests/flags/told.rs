@@ -162,3 +162,24 @@ fn very_verbose_tells_of_every_refusal() {
         assert_eq!(once["held_back"], 0);
     }
 }
+
+/// The most frequent failure of an evening: the friend is early.
+#[test]
+fn a_friend_is_told_that_the_game_is_not_running() {
+    let (taken, game) = silent_port();
+    drop(taken);
+    let host = via6(&format!(
+        "via6 host --open {game} --listen [::1]:0 --tcp --json"
+    ))
+    .start();
+    let join = via6(&format!(
+        "via6 join {} --listen 127.0.0.1:0 --tcp",
+        host.address()
+    ))
+    .start();
+    let typed = |text: &str| text.lines().next()?.trim().parse::<SocketAddr>().ok();
+    let entry = join.stdout.wait(PATIENCE, "an address to type", typed);
+    let player = std::net::TcpStream::connect(entry).expect("a join that listens");
+    join.says("its game is probably not running");
+    drop(player);
+}
