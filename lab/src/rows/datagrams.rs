@@ -157,6 +157,10 @@ pub(super) fn crowd(case: &Case<'_>) -> Outcome<Note> {
     let table = Table::new(case)?;
     let entry = table.relays.entry;
     let count = 30;
+    // All at once, so that no port of one who has finished serves another.
+    let players: Vec<Player> = (0..CROWD)
+        .map(|_| Player::bind(any_port(entry), entry))
+        .collect::<Outcome<_>>()?;
     thread::scope(|scope| {
         let echo = scope.spawn(|| {
             for _ in 0..CROWD * count {
@@ -165,10 +169,11 @@ pub(super) fn crowd(case: &Case<'_>) -> Outcome<Note> {
             }
             Ok(())
         });
-        let players: Vec<_> = (0..CROWD)
-            .map(|index| {
+        let players: Vec<_> = players
+            .iter()
+            .enumerate()
+            .map(|(index, player)| {
                 scope.spawn(move || {
-                    let player = Player::bind(any_port(entry), entry)?;
                     for round in 0..count {
                         let sent = Pattern::new((round * 1000 + index) as u64).bytes(0, 200);
                         player.send(&sent)?;
