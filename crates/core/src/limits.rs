@@ -19,6 +19,30 @@ pub const COPY_BUFFER: usize = 64 * 1024;
 /// download must not hold up somebody's game packet.
 pub const COPY_TURN: usize = 4 * COPY_BUFFER;
 
+/// Bytes of one read or `splice(2)` that speak for a download rather than for game messages.
+pub const BULK_READ: usize = 32 * 1024;
+
+/// Successive passes of [`BULK_READ`] or more after which a direction is in bulk: its bytes go through
+/// a pipe, where the system has them.
+pub const BULK_BEGINS_AFTER: u8 = 4;
+
+/// Successive smaller passes after which it no longer is.
+pub const BULK_ENDS_AFTER: u8 = 8;
+
+/// Bytes asked for in a pipe, and moved in one go; Linux grants users no more (`pipe-max-size`,
+/// pipe(7)). Less is taken, but not less than [`COPY_BUFFER`].
+pub const PIPE_BYTES: usize = 1024 * 1024;
+
+/// Pipes of one thread at a time, two descriptors each. Beyond it bytes pass through memory, at
+/// more CPU.
+pub const PIPES_MAX: usize = 32;
+
+/// Empty pipes of one thread that are kept; the rest is closed.
+pub const PIPES_IDLE: usize = 4;
+
+/// Connections that one listener accepts before the sessions have their turn.
+pub const ACCEPT_TURN: usize = 64;
+
 /// Connections waiting in the kernel for `accept`. Beyond it the kernel drops SYNs, which a client
 /// repeats after a second.
 pub const LISTEN_BACKLOG: u32 = 1024;

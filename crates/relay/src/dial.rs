@@ -77,6 +77,15 @@ impl fmt::Display for Attempts {
     }
 }
 
+/// The address of `to`, where no resolver and no interface has to be asked for it.
+pub(crate) fn literal(to: &HostPort) -> Option<SocketAddr> {
+    match &to.host {
+        Host::V4(ip) => Some((*ip, to.port).into()),
+        Host::V6(ip, None) => Some((*ip, to.port).into()),
+        Host::V6(_, Some(_)) | Host::Name(_) => None,
+    }
+}
+
 /// The addresses of `to`, at most [`DIAL_ADDRESSES_MAX`], IPv6 first and the families in turn
 /// (RFC 8305 §4). Cancel safe.
 pub(crate) async fn resolve(to: &HostPort) -> Result<Vec<SocketAddr>, DialError> {

@@ -1,37 +1,57 @@
 //! One side of a session, as `splice` sees it.
 //!
 //! A trait, so that the endings can be tested over in-memory pipes that hand out one byte at a
-//! time, and so that another data plane can stand in. Sharing is by `&self`: both directions of
-//! a session, and the watch for errors, use a leg at once.
+//! time. Sharing is by `&self`: both directions of a session, and the watch for errors, use a leg
+//! at once.
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use socket2::SockRef;
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use via6_core::liveness::Vitals;
 
-use crate::socket;
-
-/// A future that a leg hands out while it is watched.
-pub type Watch<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+use crate::pipe::Pipe;
 
 /// A byte stream with a FIN and an RST.
-pub trait Leg: Send + Sync {
-    /// Takes what has arrived; 0 is the peer's FIN. Pending: `cx` is woken when there is more.
+///
+/// Whatever is `Pending` will be worth another try later; `cx` is woken then, unless the leg
+/// belongs to an [`Engine`](crate::Engine), which knows by itself.
+pub trait Leg {
+    /// Takes what has arrived; 0 is the peer's FIN.
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Hands over as much as fits. Pending: `cx` is woken when there is room.
+    /// Hands over as much as fits.
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Moves what has arrived into an empty `pipe` without passing it through this process; 0 *may*
+    /// be the peer's FIN, which [`Self::poll_read`] tells. [`io::ErrorKind::Unsupported`]: this leg
+    /// cannot, now or ever; nothing was moved.
+    fn poll_fill(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        let _ = (cx, pipe);
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// Hands over as much of `pipe` as fits.
+    fn poll_drain(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        let _ = (cx, pipe);
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// Whether [`Self::poll_drain`] can be used at all.
+    fn takes_pipes(&self) -> bool {
+        false
+    }
 
     /// Sends FIN after what was written; the other direction stays open.
     fn shutdown_write(&self) -> io::Result<()>;
 
-    /// Ends when the leg has failed: the way to learn of an RST while nothing is read.
-    fn failed(&self) -> Watch<'_>;
+    /// Ready once the leg has failed: the way to learn of an RST while nothing is read.
+    fn poll_failed(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Bytes handed to the system and not yet acknowledged, a FIN counting as one; `None` where the
+    /// system does not say. The part of [`Self::vitals`] that is cheap to ask.
+    fn unsent(&self) -> Option<usize> {
+        self.vitals().map(|vitals| vitals.unsent)
+    }
 
     /// What the system knows of the peer; `None` where it does not say.
     fn vitals(&self) -> Option<Vitals>;
@@ -40,80 +60,44 @@ pub trait Leg: Send + Sync {
     fn reset_on_close(&self);
 }
 
-impl Leg for TcpStream {
+impl<L: Leg> Leg for &L {
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_read_ready(cx))?;
-            match try_transfer(self, Interest::READABLE, buffer.len(), || {
-                io::Read::read(&mut &*SockRef::from(self), buffer)
-            }) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        (**self).poll_read(cx, buffer)
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_write_ready(cx))?;
-            match try_transfer(self, Interest::WRITABLE, bytes.len(), || {
-                SockRef::from(self).send(bytes)
-            }) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        (**self).poll_write(cx, bytes)
+    }
+
+    fn poll_fill(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        (**self).poll_fill(cx, pipe)
+    }
+
+    fn poll_drain(&self, cx: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        (**self).poll_drain(cx, pipe)
+    }
+
+    fn takes_pipes(&self) -> bool {
+        (**self).takes_pipes()
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        match SockRef::from(self).shutdown(std::net::Shutdown::Write) {
-            // macOS says so when the peer has gone meanwhile; reading tells how it went.
-            Err(error)
-                if cfg!(target_os = "macos") && error.kind() == io::ErrorKind::NotConnected =>
-            {
-                Ok(())
-            }
-            result => result,
-        }
+        (**self).shutdown_write()
     }
 
-    fn failed(&self) -> Watch<'_> {
-        Box::pin(async move {
-            // An error of the wait itself means that the runtime is going away.
-            let _ = self.ready(Interest::ERROR).await;
-        })
+    fn poll_failed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_failed(cx)
+    }
+
+    fn unsent(&self) -> Option<usize> {
+        (**self).unsent()
     }
 
     fn vitals(&self) -> Option<Vitals> {
-        socket::vitals(self)
+        (**self).vitals()
     }
 
     fn reset_on_close(&self) {
-        socket::reset_on_close(self);
+        (**self).reset_on_close();
     }
-}
-
-/// One transfer that also forgets the socket's readiness when it came out short.
-///
-/// A short read has emptied the queue, unless it stopped before urgent data, and a short write has
-/// filled it; the next event will be a new edge, so the call that would only say `WouldBlock` is
-/// saved. FIN and RST are not lost by
-/// it: tokio keeps those as a state of their own. (`try_io` forgets readiness when told
-/// `WouldBlock`, and only if no event has come in between.)
-fn try_transfer(
-    stream: &TcpStream,
-    interest: Interest,
-    full: usize,
-    transfer: impl FnOnce() -> io::Result<usize>,
-) -> io::Result<usize> {
-    let mut short = None;
-    let result = stream.try_io(interest, || {
-        let moved = transfer()?;
-        if moved > 0 && moved < full && !socket::is_before_urgent(stream) {
-            short = Some(moved);
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(moved)
-    });
-    short.map_or(result, Ok)
 }

@@ -9,7 +9,8 @@
 //! use std::sync::Arc;
 //! use via6_core::addr::HostPort;
 //! use via6_relay::{
-//!     Descriptors, Event, Observer, Policy, Relay, Shutdown, listen_tcp, raise_descriptor_limit,
+//!     Descriptors, Engine, Event, Observer, Policy, Relay, Shutdown, Splicing, listen_tcp,
+//!     raise_descriptor_limit,
 //! };
 //!
 //! struct Silent;
@@ -18,12 +19,14 @@
 //! }
 //!
 //! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
+//! let descriptors = Descriptors::new(raise_descriptor_limit());
 //! let relay = Relay {
 //!     tcp: Some(listen_tcp("[::]:43325".parse()?)?),
 //!     udp: None,
 //!     upstream: HostPort::parse_game("25565")?,
+//!     engine: Engine::start(&descriptors, Splicing::default())?,
 //!     policy: Policy::default(),
-//!     descriptors: Descriptors::new(raise_descriptor_limit()),
+//!     descriptors,
 //!     observer: Arc::new(Silent),
 //! };
 //! let shutdown = Shutdown::new();
@@ -33,16 +36,16 @@
 //! # }
 //! ```
 
-mod accept;
 mod buffer;
 mod descriptors;
 mod dial;
+mod engine;
 mod event;
 mod leg;
+mod pipe;
 mod policy;
 mod probe;
 mod relay;
-mod session;
 mod shared;
 mod shutdown;
 mod socket;
@@ -51,8 +54,10 @@ mod udp;
 
 pub use descriptors::Descriptors;
 pub use dial::{Attempts, DialError, dial};
+pub use engine::Engine;
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};
-pub use leg::{Leg, Watch};
+pub use leg::Leg;
+pub use pipe::{Pipe, Splicing};
 pub use policy::Policy;
 pub use probe::is_up;
 pub use relay::{Relay, Report};

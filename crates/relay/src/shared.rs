@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use via6_core::addr::HostPort;
@@ -24,12 +25,16 @@ pub(crate) struct Shared {
     pub(crate) descriptors: Descriptors,
     pub(crate) notices: Notices,
     pub(crate) shutdown: Shutdown,
+    /// Looks names up and dials them.
+    pub(crate) runtime: Handle,
     /// Live sessions; flows end when the last of them has.
     pub(crate) sessions: TaskTracker,
     pub(crate) admission: Mutex<Admission>,
     pub(crate) opened: AtomicU64,
     pub(crate) ended: AtomicU64,
     pub(crate) cut: AtomicU64,
+    /// The listener that has ended by itself, and why.
+    pub(crate) failed: Mutex<Failed>,
 }
 
 pub(crate) type Failed = Option<(SocketAddr, Protocol, io::Error)>;
@@ -51,13 +56,17 @@ impl Shared {
         &self,
         listener: SocketAddr,
         protocol: Protocol,
-        error: &io::Error,
+        error: io::Error,
     ) {
         self.notices.warn(&Warning::ListenerEnded {
             listener,
             protocol,
-            error,
+            error: &error,
         });
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert((listener, protocol, error));
         self.shutdown.drain();
     }
 }

@@ -23,8 +23,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use via6_core::addr::HostPort;
 use via6_relay::{
-    Descriptors, Event, Observer, Policy, Protocol, Relay, Report, Shutdown, is_up, listen_tcp,
-    listen_udp,
+    Descriptors, Engine, Event, Observer, Policy, Protocol, Relay, Report, Shutdown, Splicing,
+    is_up, listen_tcp, listen_udp,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,12 +72,14 @@ impl Running {
         let tcp = listen_tcp(at.parse().unwrap()).unwrap();
         let at = tcp.local_addr().unwrap();
         let log = Arc::new(Log::default());
+        let descriptors = Descriptors::new(descriptors);
         let relay = Relay {
             tcp: Some(tcp),
             udp: Some(listen_udp(at).unwrap()),
             upstream: HostPort::parse_target(upstream).unwrap(),
             policy,
-            descriptors: Descriptors::new(descriptors),
+            engine: Engine::start(&descriptors, Splicing::default()).unwrap(),
+            descriptors,
             observer: Arc::clone(&log) as _,
         };
         let shutdown = Shutdown::new();

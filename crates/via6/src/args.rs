@@ -106,6 +106,9 @@ pub(crate) struct Host {
 
     #[command(flatten)]
     pub(crate) trusted: Trusted,
+
+    #[command(flatten)]
+    pub(crate) passing: Passing,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -120,6 +123,36 @@ pub(crate) struct Join {
 
     #[command(flatten)]
     pub(crate) carried: Carried,
+
+    #[command(flatten)]
+    pub(crate) passing: Passing,
+}
+
+/// How TCP bytes pass.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Passing {
+    /// Move TCP bytes within the system, without copying them: in bulk, always or never (Linux)
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "VIA6_SPLICE",
+        value_enum,
+        ignore_case = true,
+        default_value_t = Splice::Auto,
+        hide_short_help = true
+    )]
+    pub(crate) splice: Splice,
+}
+
+/// When `splice(2)` is used.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Splice {
+    /// For downloads; small messages are quicker through memory
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
 }
 
 /// Which protocols are carried; both unless one is asked for.
@@ -162,6 +195,9 @@ pub(crate) struct Relay {
 
     #[command(flatten)]
     pub(crate) trusted: Trusted,
+
+    #[command(flatten)]
+    pub(crate) passing: Passing,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

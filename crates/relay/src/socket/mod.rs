@@ -12,7 +12,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use via6_core::addr::Zone;
 use via6_core::limits;
 
@@ -38,7 +38,7 @@ mod pktinfo;
 pub(crate) use datagram::{DatagramListener, UpstreamSocket};
 pub use sys::raise_descriptor_limit;
 pub(crate) use sys::{
-    RESERVE_PATH, is_before_urgent, is_exhaustion, is_oversize, is_transient_accept_error, vitals,
+    RESERVE_PATH, is_exhaustion, is_oversize, is_transient_accept_error, unsent, vitals,
 };
 
 /// Why no listener could be made.
@@ -96,6 +96,8 @@ pub fn listen_tcp(addr: SocketAddr) -> Result<TcpListener, BindError> {
         only_v6(&socket, addr)?;
         sys::claim_port(&socket);
         limit_segment(&socket, addr);
+        // What is accepted inherits it: see `tune_accepted`.
+        tune(&SockRef::from(&socket), addr.ip());
         socket.set_nonblocking(true)?;
         socket.bind(&addr.into())?;
         socket.listen(i32::try_from(limits::LISTEN_BACKLOG).unwrap_or(i32::MAX))?;
@@ -194,48 +196,84 @@ pub fn route_to(to: SocketAddr) -> io::Result<IpAddr> {
 
 /// Connects a TCP socket to `addr`. Cancel safe: dropping the future closes the socket.
 pub(crate) async fn connect_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(begin_connect(addr)?)?;
+    loop {
+        stream.writable().await?;
+        if is_connected(&SockRef::from(&stream), addr)? {
+            return Ok(stream);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Starts to connect to `addr` and does not wait; [`is_connected`] tells what came of it, once the
+/// socket is writable.
+pub(crate) fn begin_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     limit_segment(&socket, addr);
     if addr.ip().is_loopback() {
         sys::accept_refusal(&socket);
     }
+    tune(&SockRef::from(&socket), addr.ip());
     socket.set_nonblocking(true)?;
-    let stream = TcpSocket::from_std_stream(socket.into())
-        .connect(addr)
-        .await?;
-    if stream.local_addr()? == addr {
-        // Nobody listens there: the system happened to choose that very port for this end, and
-        // connected it to itself (RFC 9293 §3.5, simultaneous open).
-        reset_on_close(&stream);
-        return Err(io::ErrorKind::ConnectionRefused.into());
+    match socket.connect(&addr.into()) {
+        Err(error) if !sys::is_in_progress(&error) => Err(error),
+        _ => Ok(socket.into()),
     }
-    tune(&stream, addr.ip());
-    Ok(stream)
 }
 
-/// Options of a connected TCP socket; `peer` decides whether the leg is a loopback one.
-pub(crate) fn tune(stream: &TcpStream, peer: IpAddr) {
-    let socket = SockRef::from(stream);
+/// Whether the attempt to connect `socket` to `addr` has come to its end; the error is its own.
+pub(crate) fn is_connected(socket: &SockRef<'_>, addr: SocketAddr) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(false),
+        peer => drop(peer?),
+    }
+    if addr.ip().is_loopback() && socket.local_addr()?.as_socket() == Some(addr) {
+        // Nobody listens there: the system happened to choose that very port for this end, and
+        // connected it to itself (RFC 9293 §3.5, simultaneous open).
+        reset_on_close(socket);
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(true)
+}
+
+/// Options of a TCP socket, connected or not yet; `peer` decides whether the leg is a loopback one.
+pub(crate) fn tune(socket: &SockRef<'_>, peer: IpAddr) {
+    // Each of these may be refused on a connection that was reset meanwhile (EINVAL on macOS);
+    // the session then ends by what its first read says.
+    let _ = socket.set_tcp_nodelay(true);
+    // Urgent data is one byte of the stream, in its place; left out of line it would be lost.
+    let _ = socket.set_out_of_band_inline(true);
+    if peer.is_loopback() {
+        // Its system is this one, which does not fall silent: no keep-alive.
+        sys::prefer_cubic(socket);
+        return;
+    }
     let keepalive = TcpKeepalive::new()
         .with_time(limits::KEEPALIVE_IDLE)
         .with_interval(limits::KEEPALIVE_INTERVAL);
     #[cfg(not(windows))]
     let keepalive = keepalive.with_retries(limits::KEEPALIVE_PROBES);
-    // Each of these may be refused on a connection that was reset meanwhile (EINVAL on macOS);
-    // the session then ends by what its first read says.
-    let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_tcp_keepalive(&keepalive);
-    // Urgent data is one byte of the stream, in its place; left out of line it would be lost.
-    let _ = socket.set_out_of_band_inline(true);
-    if peer.is_loopback() {
-        sys::prefer_cubic(&socket);
+}
+
+/// The same for a socket that `listener` has accepted, as far as it has not inherited it (Linux:
+/// a copy of the listening socket's options, so that accepting costs no further calls).
+pub(crate) fn tune_accepted(socket: &SockRef<'_>, listener: IpAddr, peer: IpAddr) {
+    if cfg!(not(target_os = "linux")) {
+        tune(socket, peer);
+    } else if peer.is_loopback() && !listener.is_loopback() {
+        sys::prefer_cubic(socket);
     }
 }
 
 /// Makes the coming close of this socket an RST instead of a FIN.
-pub(crate) fn reset_on_close(stream: &TcpStream) {
+pub(crate) fn reset_on_close(socket: &SockRef<'_>) {
     // Fails only where the connection is already gone, and then there is nobody to tell.
-    let _ = SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+    let _ = socket.set_linger(Some(std::time::Duration::ZERO));
 }
 
 /// The system's number for a zone as people write it: `eth0` or `3`. `None`: no such interface.
@@ -289,24 +327,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_tcp_leg_sends_at_once_and_notices_a_dead_peer() {
-        let listener = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
-        let dialled = connect_tcp(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, peer) = listener.accept().await.unwrap();
-        tune(&accepted, peer.ip());
-        for stream in [&dialled, &accepted] {
-            let socket = SockRef::from(stream);
-            assert!(socket.tcp_nodelay().unwrap());
-            assert!(socket.keepalive().unwrap());
-            #[cfg(target_os = "linux")]
-            {
-                assert_eq!(socket.tcp_keepalive_time().unwrap(), limits::KEEPALIVE_IDLE);
-                assert_eq!(
-                    socket.tcp_keepalive_retries().unwrap(),
-                    limits::KEEPALIVE_PROBES
+    async fn every_tcp_leg_sends_at_once_accepted_or_dialled() {
+        for at in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+            let listener = listen_tcp(at.parse().unwrap()).unwrap();
+            let bound = listener.local_addr().unwrap();
+            let to: IpAddr = if at.starts_with('[') {
+                Ipv6Addr::LOCALHOST.into()
+            } else {
+                Ipv4Addr::LOCALHOST.into()
+            };
+            let dialled = connect_tcp((to, bound.port()).into()).await.unwrap();
+            let (accepted, peer) = listener.accept().await.unwrap();
+            tune_accepted(&SockRef::from(&accepted), bound.ip(), peer.ip());
+            for stream in [&dialled, &accepted] {
+                let socket = SockRef::from(stream);
+                assert!(socket.tcp_nodelay().unwrap(), "{at}");
+                assert!(socket.out_of_band_inline().unwrap(), "{at}");
+                #[cfg(target_os = "linux")]
+                assert!(
+                    socket.tcp_congestion().unwrap().starts_with(b"cubic"),
+                    "{at}"
                 );
-                assert!(socket.tcp_congestion().unwrap().starts_with(b"cubic"));
             }
+        }
+    }
+
+    #[test]
+    fn a_peer_elsewhere_is_kept_alive_and_chooses_its_congestion_control() {
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        let socket = SockRef::from(&socket);
+        #[cfg(target_os = "linux")]
+        let usual = socket.tcp_congestion().unwrap();
+        tune(&socket, "2001:db8::1".parse().unwrap());
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), limits::KEEPALIVE_IDLE);
+            assert_eq!(
+                socket.tcp_keepalive_retries().unwrap(),
+                limits::KEEPALIVE_PROBES
+            );
+            assert_eq!(socket.tcp_congestion().unwrap(), usual);
         }
     }
 

@@ -3,11 +3,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{SockRef, Socket};
-use tokio::net::TcpStream;
 use via6_core::limits;
 use via6_core::liveness::Vitals;
 
@@ -71,35 +71,32 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
 
 /// What the system knows about a connection (tcp(7), `TCP_INFO` and `SIOCOUTQ`).
 #[cfg(target_os = "linux")]
-pub(crate) fn vitals(stream: &TcpStream) -> Option<Vitals> {
+pub(crate) fn vitals(stream: impl AsFd) -> Option<Vitals> {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
     /// `TCP_CLOSE` of `linux/tcp_states.h`.
     const CLOSE: u8 = 7;
 
-    let fd = stream.as_raw_fd();
+    let fd = stream.as_fd();
     // SAFETY: `tcp_info` is plain integers, for which zero is a value.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     let mut len = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
     // SAFETY: `info` is writable for `len` bytes and `fd` is open while `stream` is borrowed.
     let got = unsafe {
         libc::getsockopt(
-            fd,
+            fd.as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
             (&raw mut info).cast::<libc::c_void>(),
             &raw mut len,
         )
     };
-    let mut unsent: libc::c_int = 0;
-    // SAFETY: TIOCOUTQ, the same number as SIOCOUTQ, writes one int.
-    let asked = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut unsent) };
-    if got != 0 || asked != 0 {
+    if got != 0 {
         return None;
     }
     Some(Vitals {
-        unsent: usize::try_from(unsent).unwrap_or(0),
+        unsent: unsent(fd)?,
         unacked: info.tcpi_unacked,
         since_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
         probes: info.tcpi_probes,
@@ -107,38 +104,51 @@ pub(crate) fn vitals(stream: &TcpStream) -> Option<Vitals> {
     })
 }
 
+/// Bytes of a connection that are sent or waiting, and not acknowledged; a FIN counts as one.
+#[cfg(target_os = "linux")]
+pub(crate) fn unsent(stream: impl AsFd) -> Option<usize> {
+    use std::os::fd::AsRawFd;
+
+    let mut unsent: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ, the same number as SIOCOUTQ, writes one int; the descriptor is open while
+    // `stream` is borrowed.
+    let asked = unsafe { libc::ioctl(stream.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut unsent) };
+    (asked == 0).then(|| usize::try_from(unsent).unwrap_or(0))
+}
+
 /// Other Unix systems: not asked. A dead peer is found by keep-alive alone, and the send queue has
 /// a fixed time before an RST.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn vitals(_: &TcpStream) -> Option<Vitals> {
+pub(crate) fn vitals(_: impl AsFd) -> Option<Vitals> {
     None
 }
 
-/// A read ends before urgent data even when that is read in line (tcp(7), `SIOCATMARK`), so a
-/// short one does not mean that nothing is left.
-#[cfg(target_os = "linux")]
-pub(crate) fn is_before_urgent(stream: &TcpStream) -> bool {
-    use std::os::fd::AsRawFd;
-
-    /// `SIOCATMARK` of `linux/sockios.h`; not in the libc crate.
-    const AT_MARK: libc::Ioctl = 0x8905;
-
-    let mut at_mark: libc::c_int = 0;
-    // SAFETY: SIOCATMARK writes one int, and the descriptor is open while `stream` is borrowed.
-    let asked = unsafe { libc::ioctl(stream.as_raw_fd(), AT_MARK, &raw mut at_mark) };
-    asked == 0 && at_mark != 0
+/// Other Unix systems: not asked.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn unsent(_: impl AsFd) -> Option<usize> {
+    None
 }
 
-/// Other Unix systems: not asked; what follows urgent data may wait for the next segment.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn is_before_urgent(_: &TcpStream) -> bool {
-    false
+/// A connection is being made, and writability will tell when it is.
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
 }
 
 pub(super) fn prefer_cubic(socket: &SockRef<'_>) {
-    // Refused where the module is not there; the system's default serves then.
     #[cfg(any(target_os = "linux", target_os = "freebsd"))]
-    let _ = socket.set_tcp_congestion(b"cubic");
+    {
+        static IS_DEFAULT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+        // `socket` is the first there is, so it has what the system gives.
+        let of_system = || {
+            socket
+                .tcp_congestion()
+                .is_ok_and(|name| name.split(|&byte| byte == 0).next() == Some(b"cubic"))
+        };
+        if !*IS_DEFAULT.get_or_init(of_system) {
+            // Refused where the module is not there; the system's default serves then.
+            let _ = socket.set_tcp_congestion(b"cubic");
+        }
+    }
     #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
     let _ = socket;
 }

@@ -5,10 +5,9 @@
 use std::ffi::CString;
 use std::io;
 use std::net::SocketAddr;
-use std::os::windows::io::AsRawSocket;
+use std::os::windows::io::{AsRawSocket, AsSocket};
 
 use socket2::{SockRef, Socket};
-use tokio::net::TcpStream;
 use via6_core::liveness::Vitals;
 use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
 use windows_sys::Win32::Networking::WinSock::{
@@ -36,13 +35,17 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(WSAEMFILE | WSAENOBUFS))
 }
 
-pub(crate) fn vitals(_: &TcpStream) -> Option<Vitals> {
+pub(crate) fn vitals(_: impl AsSocket) -> Option<Vitals> {
     None
 }
 
-/// Windows' readiness is by level: what a short read left is told again.
-pub(crate) fn is_before_urgent(_: &TcpStream) -> bool {
-    false
+pub(crate) fn unsent(_: impl AsSocket) -> Option<usize> {
+    None
+}
+
+/// A connection is being made, and writability will tell when it is.
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 pub(super) fn prefer_cubic(_: &SockRef<'_>) {}

@@ -15,38 +15,37 @@
 //!
 //! An idle session holds no buffer, no timer entry and no watch.
 
+mod driver;
+mod flush;
 mod pump;
 mod timer;
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
 use via6_core::limits;
 use via6_core::liveness::{Liveness, Vitals};
 use via6_core::reason::CloseReason;
 
+pub use self::driver::{Traffic, splice};
+use self::flush::Flush;
 use self::pump::{Fault, Pump};
-use self::timer::Timer;
-use crate::leg::{Leg, Watch};
+use crate::leg::Leg;
+use crate::pipe::Pipes;
 
-/// Bytes of a session so far, readable while it runs: counted when a leg's system has taken them.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    /// Downstream to upstream.
-    pub up: AtomicU64,
-    /// Upstream to downstream.
-    pub down: AtomicU64,
-}
-
-impl Traffic {
-    fn total(&self) -> u64 {
-        self.up.load(Ordering::Relaxed) + self.down.load(Ordering::Relaxed)
-    }
+/// What a thread lends to the session whose turn it is.
+pub(crate) struct Turn<'a, 'cx> {
+    /// Wakes the session when a leg is ready again, where legs need that.
+    pub(crate) cx: &'a mut Context<'cx>,
+    /// The time when the turn began.
+    pub(crate) now: Instant,
+    pub(crate) patience: &'a Patience,
+    /// Room for one read: [`limits::COPY_BUFFER`] or more.
+    pub(crate) buffer: &'a mut [u8],
+    pub(crate) pipes: &'a mut Pipes,
+    /// Set when the session has had its share and there is more to do: others come first.
+    pub(crate) again: bool,
 }
 
 /// The patience of a session; see [`limits`] for units and reasons.
@@ -71,38 +70,6 @@ impl Default for Patience {
             sweep: limits::LIVENESS_SWEEP,
         }
     }
-}
-
-/// Copies between `down` and `up` until the session is over, and says why it was.
-///
-/// Both legs are then ready to be dropped: each will send what its peer must see, FIN or RST.
-/// Cancel safe in the sense that nothing leaks; bytes under way are lost, so a caller that
-/// cancels should reset both legs.
-pub async fn splice<D: Leg, U: Leg>(
-    down: &D,
-    up: &U,
-    traffic: &Traffic,
-    patience: Patience,
-) -> CloseReason {
-    let mut splice = Splice::new(down, up, traffic, patience);
-    let mut timer = pin!(Timer::default());
-    poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(reason) = splice.poll_legs(cx) {
-                return Poll::Ready(reason);
-            }
-            if let Some(after) = splice.wanted_tick() {
-                timer.as_mut().arm(after);
-            }
-            if timer.as_mut().poll_fired(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if let Some(reason) = splice.tick() {
-                return Poll::Ready(reason);
-            }
-        }
-    })
-    .await
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -138,41 +105,26 @@ impl Side {
 enum Phase {
     Open,
     Delivering { look_after: Duration },
-    Flushing(Flush),
-}
-
-/// One leg is gone; the other gets what is left. `progress` is when a byte last got anywhere.
-#[derive(Debug)]
-struct Flush {
-    broken: Side,
-    reason: CloseReason,
-    began: Instant,
-    progress: Instant,
-    /// Bytes handed over, and bytes not yet acknowledged, at the last look.
-    left: (u64, Option<usize>),
-    /// When the other leg's system had everything.
-    handed_over: Option<Instant>,
-    look_after: Duration,
+    Flushing(Box<Flush>),
 }
 
 /// First and longest pause between two looks at a send queue that is emptying: no event tells.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
-struct Splice<'a, D, U> {
-    down: &'a D,
-    up: &'a U,
-    traffic: &'a Traffic,
-    patience: Patience,
+/// A session that is being copied. Knows no executor and reads no clock: whoever runs it calls
+/// [`Splice::poll`] when a leg may be ready, and [`Splice::tick`] when [`Splice::wanted_tick`] has
+/// passed.
+#[derive(Debug)]
+pub(crate) struct Splice<D, U> {
+    pub(crate) down: D,
+    pub(crate) up: U,
     upward: Pump,
     downward: Pump,
     phase: Phase,
-    /// Watches over the legs that are no longer read.
-    down_watch: Option<Watch<'a>>,
-    up_watch: Option<Watch<'a>>,
     down_liveness: Liveness,
     up_liveness: Liveness,
-    /// Byte total at the last tick, and whether something was still owed to a peer then.
-    seen_total: u64,
+    /// Bytes up and down at the last tick, and whether something was still owed to a peer then.
+    seen: (u64, u64),
     owing: bool,
     /// Whether one direction had ended then.
     half_closed: bool,
@@ -180,104 +132,92 @@ struct Splice<'a, D, U> {
     moved_at: Instant,
 }
 
-impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
-    fn new(down: &'a D, up: &'a U, traffic: &'a Traffic, patience: Patience) -> Self {
+impl<D: Leg, U: Leg> Splice<D, U> {
+    pub(crate) fn new(down: D, up: U, now: Instant) -> Self {
         Self {
             down,
             up,
-            traffic,
-            patience,
             upward: Pump::default(),
             downward: Pump::default(),
             phase: Phase::Open,
-            down_watch: None,
-            up_watch: None,
             down_liveness: Liveness::default(),
             up_liveness: Liveness::default(),
-            seen_total: traffic.total(),
+            seen: (0, 0),
             owing: false,
             half_closed: false,
-            moved_at: Instant::now(),
+            moved_at: now,
         }
     }
 
-    fn poll_legs(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    /// Bytes up and down so far: counted when a leg's system has taken them.
+    pub(crate) fn traffic(&self) -> (u64, u64) {
+        (self.upward.count(), self.downward.count())
+    }
+
+    /// Does what can be done now. Ready: the session is over, and both legs can be dropped.
+    pub(crate) fn poll(&mut self, turn: &mut Turn<'_, '_>) -> Poll<CloseReason> {
         if matches!(self.phase, Phase::Open) {
-            self.poll_open(cx);
+            self.poll_open(turn);
         }
         match self.phase {
             Phase::Open => Poll::Pending,
-            Phase::Delivering { .. } => self.poll_delivering(),
-            Phase::Flushing(_) => self.poll_flush(cx),
+            Phase::Delivering { .. } => self.poll_delivering(turn.now),
+            Phase::Flushing(_) => self.poll_flush(turn),
         }
     }
 
-    fn poll_open(&mut self, cx: &mut Context<'_>) {
-        let upward = self.upward.poll(cx, self.down, self.up, &self.traffic.up);
+    fn poll_open(&mut self, turn: &mut Turn<'_, '_>) {
+        let upward = self.upward.poll(turn, &self.down, &self.up);
         if let Poll::Ready(Err(fault)) = upward {
-            return self.fault(&fault, Side::Down, Side::Up);
+            return self.fault(&fault, Side::Down, Side::Up, turn.now);
         }
-        let downward = self
-            .downward
-            .poll(cx, self.up, self.down, &self.traffic.down);
+        let downward = self.downward.poll(turn, &self.up, &self.down);
         if let Poll::Ready(Err(fault)) = downward {
-            return self.fault(&fault, Side::Up, Side::Down);
+            return self.fault(&fault, Side::Up, Side::Down, turn.now);
         }
         if upward.is_ready() && downward.is_ready() {
             self.phase = Phase::Delivering {
                 look_after: LOOKS.0,
             };
-        } else if upward.is_ready() {
-            let watch = self.down_watch.get_or_insert_with(|| self.down.failed());
-            if watch.as_mut().poll(cx).is_ready() {
-                self.flush(Side::Down, Side::Down.reset());
-            }
-        } else if downward.is_ready() {
-            let watch = self.up_watch.get_or_insert_with(|| self.up.failed());
-            if watch.as_mut().poll(cx).is_ready() {
-                self.flush(Side::Up, Side::Up.reset());
-            }
+        } else if upward.is_ready() && self.down.poll_failed(turn.cx).is_ready() {
+            self.flush(Side::Down, Side::Down.reset(), turn.now);
+        } else if downward.is_ready() && self.up.poll_failed(turn.cx).is_ready() {
+            self.flush(Side::Up, Side::Up.reset(), turn.now);
         }
     }
 
     /// The first error on either leg decides how the session ends.
-    fn fault(&mut self, fault: &Fault, source: Side, sink: Side) {
+    fn fault(&mut self, fault: &Fault, source: Side, sink: Side, now: Instant) {
         let (side, error) = match fault {
             Fault::Source(error) => (source, error),
             Fault::Sink(error) => (sink, error),
         };
-        self.flush(
-            side,
-            if is_silence(error) {
-                side.dead()
-            } else {
-                side.reset()
-            },
-        );
+        let reason = if is_silence(error) {
+            side.dead()
+        } else {
+            side.reset()
+        };
+        self.flush(side, reason, now);
     }
 
     /// `broken` is gone: from now on only its last bytes matter.
-    fn flush(&mut self, broken: Side, reason: CloseReason) {
-        let now = Instant::now();
-        (self.down_watch, self.up_watch) = (None, None);
-        self.phase = Phase::Flushing(Flush {
-            broken,
-            reason,
-            began: now,
-            progress: now,
-            left: (0, None),
-            handed_over: None,
-            look_after: LOOKS.0,
-        });
+    fn flush(&mut self, broken: Side, reason: CloseReason, now: Instant) {
+        self.phase = Phase::Flushing(Box::new(Flush::new(broken, reason, now)));
     }
 
     /// Both FINs are on their way; done when both peers have everything.
-    fn poll_delivering(&mut self) -> Poll<CloseReason> {
-        let now = Instant::now().into_std();
+    fn poll_delivering(&mut self, now: Instant) -> Poll<CloseReason> {
         let mut delivered = true;
         for side in [Side::Down, Side::Up] {
             // Only our FIN is left, or nobody can tell: the system sees to the rest.
-            let Some(vitals) = self.vitals(side).filter(|vitals| vitals.unsent > 1) else {
+            let unsent = match side {
+                Side::Down => self.down.unsent(),
+                Side::Up => self.up.unsent(),
+            };
+            if unsent.is_none_or(|unsent| unsent <= 1) {
+                continue;
+            }
+            let Some(vitals) = self.vitals(side) else {
                 continue;
             };
             if vitals.closed {
@@ -296,31 +236,24 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
     }
 
     /// Hands over what the broken leg still holds. Its own errors mean that it is empty.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let Phase::Flushing(flush) = &self.phase else {
+    fn poll_flush(&mut self, turn: &mut Turn<'_, '_>) -> Poll<CloseReason> {
+        let Phase::Flushing(flush) = &mut self.phase else {
             return Poll::Pending;
         };
         let (broken, reason) = (flush.broken, flush.reason);
         let handed_over = match broken {
-            Side::Down => self
-                .upward
-                .poll_bytes(cx, self.down, self.up, &self.traffic.up),
-            Side::Up => self
-                .downward
-                .poll_bytes(cx, self.up, self.down, &self.traffic.down),
+            Side::Down => self.upward.poll_bytes(turn, &self.down, &self.up),
+            Side::Up => self.downward.poll_bytes(turn, &self.up, &self.down),
         };
         match handed_over {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(()) | Err(Fault::Source(_))) => {}
             Poll::Ready(Err(Fault::Sink(_))) => return Poll::Ready(self.reset_both(reason)),
         }
-        let Phase::Flushing(flush) = &mut self.phase else {
-            return Poll::Pending;
-        };
-        let handed_over = *flush.handed_over.get_or_insert_with(Instant::now);
+        let waited = flush.since_handed_over(turn.now);
         let acknowledged = match self.vitals(broken.other()) {
             Some(vitals) => vitals.closed || vitals.unsent == 0,
-            None => handed_over.elapsed() >= limits::RESET_FLUSH_BLIND,
+            None => waited >= limits::RESET_FLUSH_BLIND,
         };
         if acknowledged {
             Poll::Ready(self.reset_both(reason))
@@ -337,15 +270,15 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
     }
 
     /// When to look at the clock next; `None` while there is nothing to look for.
-    fn wanted_tick(&self) -> Option<Duration> {
+    pub(crate) fn wanted_tick(&self, patience: &Patience) -> Option<Duration> {
         match &self.phase {
             Phase::Delivering { look_after } => Some(*look_after),
             Phase::Flushing(flush) => Some(flush.look_after),
             Phase::Open => {
                 let half_closed = self.upward.has_ended() || self.downward.has_ended();
-                let moved = self.traffic.total() != self.seen_total;
+                let moved = self.traffic() != self.seen;
                 (half_closed || moved || self.owing || self.is_blocked())
-                    .then(|| self.patience.sweep.min(self.patience.linger).max(LOOKS.0))
+                    .then(|| patience.sweep.min(patience.linger).max(LOOKS.0))
             }
         }
     }
@@ -354,25 +287,37 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
         self.upward.is_blocked() || self.downward.is_blocked()
     }
 
-    fn tick(&mut self) -> Option<CloseReason> {
+    /// Looks at the clock and at the peers. `Some`: the session is over. Otherwise
+    /// [`Splice::poll`] comes next.
+    pub(crate) fn tick(&mut self, turn: &mut Turn<'_, '_>) -> Option<CloseReason> {
         match &mut self.phase {
-            Phase::Open => self.tick_open(),
+            Phase::Open => self.tick_open(turn),
             // The look itself is taken by the poll that follows.
             Phase::Delivering { look_after } => {
-                *look_after = (*look_after * 2).min(self.patience.sweep);
+                *look_after = (*look_after * 2).min(turn.patience.sweep);
                 None
             }
-            Phase::Flushing(flush) => {
-                flush.look_after = (flush.look_after * 2).min(LOOKS.1);
-                self.tick_flushing()
-            }
+            Phase::Flushing(_) => self.tick_flushing(turn),
         }
     }
 
     /// Looks after both peers, and after a half-closed session that has fallen silent.
-    fn tick_open(&mut self) -> Option<CloseReason> {
-        let now = Instant::now();
-        let total = self.traffic.total();
+    fn tick_open(&mut self, turn: &mut Turn<'_, '_>) -> Option<CloseReason> {
+        let now = turn.now;
+        let (up_bytes, down_bytes) = self.traffic();
+        // Nothing since the last look: a slow reader, and others can use the pipe.
+        if up_bytes == self.seen.0
+            && let Err(error) = self.upward.free_pipe(turn)
+        {
+            self.fault(&Fault::Sink(error), Side::Down, Side::Up, now);
+            return None;
+        }
+        if down_bytes == self.seen.1
+            && let Err(error) = self.downward.free_pipe(turn)
+        {
+            self.fault(&Fault::Sink(error), Side::Up, Side::Down, now);
+            return None;
+        }
         let (down, up) = (self.down.vitals(), self.up.vitals());
         let owed = |side| {
             let vitals = if side == Side::Down { down } else { up };
@@ -382,33 +327,33 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
         };
         self.owing = owed(Side::Down) || owed(Side::Up);
         let half_closed = self.upward.has_ended() || self.downward.has_ended();
-        let moved = total != self.seen_total || half_closed != self.half_closed;
+        let moved = (up_bytes, down_bytes) != self.seen || half_closed != self.half_closed;
         if moved || self.owing || self.is_blocked() {
             self.moved_at = now;
         }
         self.half_closed = half_closed;
-        self.seen_total = total;
+        self.seen = (up_bytes, down_bytes);
         for (side, vitals) in [(Side::Down, down), (Side::Up, up)] {
             let Some(vitals) = vitals else { continue };
-            if self.liveness(side).is_dead(&vitals, now.into_std()) {
-                self.flush(side, side.dead());
+            if self.liveness(side).is_dead(&vitals, now) {
+                self.flush(side, side.dead(), now);
                 return None;
             }
             if vitals.closed && !self.is_done_with(side, &vitals) {
                 // Reset while nobody was reading: the other side is full.
-                self.flush(side, side.reset());
+                self.flush(side, side.reset(), now);
                 return None;
             }
         }
-        if half_closed && now.duration_since(self.moved_at) >= self.patience.linger {
+        if half_closed && now.duration_since(self.moved_at) >= turn.patience.linger {
             return Some(self.reset_both(CloseReason::LingerTimeout));
         }
         None
     }
 
     /// Gives up on a flush that no longer gets anywhere.
-    fn tick_flushing(&mut self) -> Option<CloseReason> {
-        let now = Instant::now();
+    fn tick_flushing(&mut self, turn: &Turn<'_, '_>) -> Option<CloseReason> {
+        let (up, down) = self.traffic();
         let Phase::Flushing(flush) = &mut self.phase else {
             return None;
         };
@@ -416,14 +361,9 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
             Side::Down => self.up.vitals(),
             Side::Up => self.down.vitals(),
         };
-        let left = (self.traffic.total(), other.map(|vitals| vitals.unsent));
-        if left != flush.left {
-            (flush.left, flush.progress) = (left, now);
-        }
-        let over = now.duration_since(flush.progress) >= self.patience.reset_flush
-            || now.duration_since(flush.began) >= self.patience.reset_flush_max;
-        let reason = flush.reason;
-        over.then(|| self.reset_both(reason))
+        let left = (up + down, other.map(|vitals| vitals.unsent));
+        let (stuck, reason) = (flush.is_stuck(left, turn.now, turn.patience), flush.reason);
+        stuck.then(|| self.reset_both(reason))
     }
 
     /// The pump whose sink is `side`.
@@ -448,7 +388,8 @@ impl<'a, D: Leg, U: Leg> Splice<'a, D, U> {
         }
     }
 
-    fn reset_both(&self, reason: CloseReason) -> CloseReason {
+    /// Both sides will see an RST.
+    pub(crate) fn reset_both(&self, reason: CloseReason) -> CloseReason {
         self.down.reset_on_close();
         self.up.reset_on_close();
         reason

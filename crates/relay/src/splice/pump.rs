@@ -3,26 +3,41 @@
 //! ```text
 //! Open ──FIN read, everything handed over──▶ Ended
 //! ```
-//! Knows nothing of the other direction, of time, or of what an error means.
+//! Bytes pass through the thread's buffer, or in bulk through one of its pipes. Knows nothing of the
+//! other direction, of time, or of what an error means.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
-use via6_core::limits::COPY_TURN;
+use via6_core::limits::{BULK_BEGINS_AFTER, BULK_ENDS_AFTER, BULK_READ, COPY_TURN};
 
-use crate::buffer::with_buffer;
+use super::Turn;
 use crate::leg::Leg;
+use crate::pipe::Pipe;
 
 /// Bytes on their way from one leg to the other.
 #[derive(Debug, Default)]
 pub(super) struct Pump {
-    /// Read and not yet taken by the other leg; empty while that one keeps up.
-    held: Vec<u8>,
-    /// How much of `held` has gone.
-    sent: usize,
+    held: Held,
+    /// Bytes that the sink's system has taken.
+    count: u64,
+    gear: Gear,
+    /// `splice(2)` does not work between these two.
+    plain: bool,
     source_ended: bool,
     ended: bool,
+}
+
+/// What was taken from the source and not yet by the sink: nothing, while that one keeps up.
+#[derive(Debug, Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Memory {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    Pipe(Pipe),
 }
 
 /// A leg that failed, and how.
@@ -33,6 +48,11 @@ pub(super) enum Fault {
 }
 
 impl Pump {
+    /// Bytes that the sink's system has taken.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// FIN has been passed on.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
@@ -40,21 +60,20 @@ impl Pump {
 
     /// The sink has not taken everything that was read.
     pub(super) fn is_blocked(&self) -> bool {
-        self.sent < self.held.len()
+        !matches!(self.held, Held::Nothing)
     }
 
     /// Moves what can be moved now, FIN included. Ready: this direction has ended.
     pub(super) fn poll(
         &mut self,
-        cx: &mut Context<'_>,
+        turn: &mut Turn<'_, '_>,
         source: &impl Leg,
         sink: &impl Leg,
-        count: &AtomicU64,
     ) -> Poll<Result<(), Fault>> {
         if self.ended {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.poll_bytes(cx, source, sink, count))?;
+        ready!(self.poll_bytes(turn, source, sink))?;
         sink.shutdown_write().map_err(Fault::Sink)?;
         self.ended = true;
         Poll::Ready(Ok(()))
@@ -63,72 +82,194 @@ impl Pump {
     /// Moves what can be moved now. Ready: the source has ended and the sink has everything.
     pub(super) fn poll_bytes(
         &mut self,
-        cx: &mut Context<'_>,
+        turn: &mut Turn<'_, '_>,
         source: &impl Leg,
         sink: &impl Leg,
-        count: &AtomicU64,
     ) -> Poll<Result<(), Fault>> {
-        let mut turn = 0;
+        let mut moved = 0;
         loop {
-            ready!(self.poll_held(cx, sink, count))?;
+            ready!(self.poll_held(turn, sink))?;
             if self.source_ended {
                 return Poll::Ready(Ok(()));
             }
-            if turn >= COPY_TURN {
-                cx.waker().wake_by_ref();
+            if moved >= COPY_TURN {
+                turn.again = true;
                 return Poll::Pending;
             }
-            turn += ready!(with_buffer(
-                |buffer| self.poll_pass(cx, source, sink, count, buffer)
-            ))?;
+            let by_pipe = match self.lend(turn, sink) {
+                Some(pipe) => ready!(self.poll_pipe(turn, source, pipe))?,
+                None => 0,
+            };
+            moved += match by_pipe {
+                0 => ready!(self.poll_memory(turn, source, sink))?,
+                moved => moved,
+            };
         }
     }
 
+    /// A pipe, if this pass is to go through one.
+    fn lend(&self, turn: &mut Turn<'_, '_>, sink: &impl Leg) -> Option<Pipe> {
+        if self.plain || !sink.takes_pipes() {
+            return None;
+        }
+        turn.pipes.lend(self.gear.bulk)
+    }
+
     /// One read and at most one write. Ready with the bytes read.
-    fn poll_pass(
+    fn poll_memory(
         &mut self,
-        cx: &mut Context<'_>,
+        turn: &mut Turn<'_, '_>,
         source: &impl Leg,
         sink: &impl Leg,
-        count: &AtomicU64,
-        buffer: &mut [u8],
     ) -> Poll<Result<usize, Fault>> {
-        let read = ready!(source.poll_read(cx, buffer)).map_err(Fault::Source)?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+        let read = ready!(source.poll_read(turn.cx, turn.buffer)).map_err(Fault::Source)?;
+        let Some(bytes) = turn.buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
             self.source_ended = true;
             return Poll::Ready(Ok(0));
         };
-        let written = match sink.poll_write(cx, bytes) {
+        self.gear.note(read);
+        let written = match sink.poll_write(turn.cx, bytes) {
             Poll::Pending => 0,
             Poll::Ready(Ok(written)) => written,
             // What was read is lost with the sink that should have had it.
             Poll::Ready(Err(error)) => return Poll::Ready(Err(Fault::Sink(error))),
         };
-        count.fetch_add(written as u64, Ordering::Relaxed);
-        self.held
-            .extend_from_slice(bytes.get(written..).unwrap_or_default());
+        self.count += written as u64;
+        if let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            self.held = Held::Memory {
+                bytes: rest.to_vec(),
+                sent: 0,
+            };
+        }
         Poll::Ready(Ok(read))
     }
 
-    fn poll_held(
+    /// Fills `pipe`; what comes next drains it. Ready with the bytes moved; 0: read instead.
+    fn poll_pipe(
         &mut self,
-        cx: &mut Context<'_>,
-        sink: &impl Leg,
-        count: &AtomicU64,
-    ) -> Poll<Result<(), Fault>> {
-        while let Some(rest) = self.held.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            let written = ready!(sink.poll_write(cx, rest)).map_err(Fault::Sink)?;
-            if written == 0 {
+        turn: &mut Turn<'_, '_>,
+        source: &impl Leg,
+        mut pipe: Pipe,
+    ) -> Poll<Result<usize, Fault>> {
+        let filled = source.poll_fill(turn.cx, &mut pipe);
+        if let Poll::Ready(Ok(moved @ 1..)) = filled {
+            self.gear.note(moved);
+            self.held = Held::Pipe(pipe);
+            return Poll::Ready(Ok(moved));
+        }
+        turn.pipes.give_back(pipe);
+        match ready!(filled) {
+            Ok(_) => Poll::Ready(Ok(0)),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.plain = true;
+                Poll::Ready(Ok(0))
+            }
+            Err(error) => Poll::Ready(Err(Fault::Source(error))),
+        }
+    }
+
+    /// Hands over what is held. Ready: nothing is.
+    fn poll_held(&mut self, turn: &mut Turn<'_, '_>, sink: &impl Leg) -> Poll<Result<(), Fault>> {
+        loop {
+            let moved = match &mut self.held {
+                Held::Nothing => return Poll::Ready(Ok(())),
+                Held::Memory { bytes, sent } => {
+                    let rest = bytes.get(*sent..).unwrap_or_default();
+                    let moved = ready!(sink.poll_write(turn.cx, rest)).map_err(Fault::Sink)?;
+                    *sent += moved;
+                    if *sent >= bytes.len() {
+                        self.held = Held::Nothing;
+                    }
+                    moved
+                }
+                Held::Pipe(pipe) => {
+                    let moved = match ready!(sink.poll_drain(turn.cx, pipe)) {
+                        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                            self.plain = true;
+                            self.free_pipe(turn).map_err(Fault::Sink)?;
+                            continue;
+                        }
+                        drained => drained.map_err(Fault::Sink)?,
+                    };
+                    if pipe.is_empty()
+                        && let Held::Pipe(pipe) = std::mem::take(&mut self.held)
+                    {
+                        turn.pipes.give_back(pipe);
+                    }
+                    moved
+                }
+            };
+            if moved == 0 {
                 return Poll::Ready(Err(Fault::Sink(io::ErrorKind::WriteZero.into())));
             }
-            count.fetch_add(written as u64, Ordering::Relaxed);
-            self.sent += written;
+            self.count += moved as u64;
         }
-        if !self.held.is_empty() {
-            // Given back, not kept: an idle session holds no buffer.
-            self.held = Vec::new();
-            self.sent = 0;
+    }
+
+    /// Gives a pipe back that a slow sink keeps from others; its bytes wait in memory instead.
+    pub(super) fn free_pipe(&mut self, turn: &mut Turn<'_, '_>) -> io::Result<()> {
+        if let Held::Pipe(pipe) = &mut self.held {
+            let bytes = pipe.read_out()?;
+            if let Held::Pipe(pipe) =
+                std::mem::replace(&mut self.held, Held::Memory { bytes, sent: 0 })
+            {
+                turn.pipes.give_back(pipe);
+            }
+            self.gear = Gear::default();
         }
-        Poll::Ready(Ok(()))
+        Ok(())
+    }
+}
+
+/// Whether a direction is in bulk: a download, not game messages. Some passes to the contrary
+/// change it, so that one large message or one pause does not.
+#[derive(Debug, Default)]
+struct Gear {
+    bulk: bool,
+    contrary: u8,
+}
+
+impl Gear {
+    fn note(&mut self, moved: usize) {
+        if (moved >= BULK_READ) == self.bulk {
+            self.contrary = 0;
+            return;
+        }
+        self.contrary += 1;
+        let enough = if self.bulk {
+            BULK_ENDS_AFTER
+        } else {
+            BULK_BEGINS_AFTER
+        };
+        if self.contrary >= enough {
+            *self = Self {
+                bulk: !self.bulk,
+                contrary: 0,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bulk_begins_and_ends_by_successive_passes_only() {
+        let mut gear = Gear::default();
+        for _ in 0..100 {
+            (1..BULK_BEGINS_AFTER).for_each(|_| gear.note(BULK_READ));
+            gear.note(BULK_READ - 1);
+            assert!(!gear.bulk);
+        }
+        (0..BULK_BEGINS_AFTER).for_each(|_| gear.note(BULK_READ));
+        assert!(gear.bulk);
+        for _ in 0..100 {
+            (1..BULK_ENDS_AFTER).for_each(|_| gear.note(64));
+            gear.note(BULK_READ);
+            assert!(gear.bulk);
+        }
+        (0..BULK_ENDS_AFTER).for_each(|_| gear.note(64));
+        assert!(!gear.bulk);
     }
 }

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
-use via6_core::addr::{Host, HostPort};
 use via6_core::flow::{Admit, Direction, FlowEnd, FlowId, FlowTable};
 use via6_core::limits::{ACCEPT_BACKOFF, FLOW_NAME_FRESH, FLOWS_PENDING_BYTES};
 use via6_core::reason::{DropReason, FlowEndReason};
@@ -16,7 +15,7 @@ use via6_core::reason::{DropReason, FlowEndReason};
 use super::TURN;
 use crate::buffer::with_buffer;
 use crate::descriptors::Lease;
-use crate::dial::{Attempts, DialError, resolve};
+use crate::dial::{Attempts, DialError, literal, resolve};
 use crate::event::{Event, Warning};
 use crate::shared::Shared;
 use crate::socket::{DatagramListener, UpstreamSocket, is_exhaustion, is_ours, is_oversize};
@@ -400,15 +399,6 @@ impl Flows {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The upstream address, where no resolver and no interface has to be asked for it.
-fn literal(upstream: &HostPort) -> Option<SocketAddr> {
-    match &upstream.host {
-        Host::V4(ip) => Some((*ip, upstream.port).into()),
-        Host::V6(ip, None) => Some((*ip, upstream.port).into()),
-        Host::V6(_, Some(_)) | Host::Name(_) => None,
     }
 }
 

@@ -20,26 +20,22 @@ use via6_core::reason::DropReason;
 use self::flows::Flows;
 use crate::buffer::with_buffer;
 use crate::event::{Protocol, Warning};
-use crate::shared::{Failed, Shared};
+use crate::shared::Shared;
 use crate::socket::{DatagramListener, is_exhaustion, is_oversize};
 
 /// Datagrams that one task handles before the others have their turn.
 const TURN: usize = 32;
 
 /// Receives from players until the relay ends. Returns the number of flows there were.
-pub(crate) async fn run(
-    shared: &Arc<Shared>,
-    udp: Option<(SocketAddr, UdpSocket)>,
-) -> (u64, Failed) {
+pub(crate) async fn run(shared: &Arc<Shared>, udp: Option<(SocketAddr, UdpSocket)>) -> u64 {
     let Some((addr, socket)) = udp else {
-        return (0, None);
+        return 0;
     };
     let flows = Flows::new(
         Arc::clone(shared),
         DatagramListener::new(socket, addr),
         addr,
     );
-    let mut failed = None;
     let mut unknown = 0;
     let mut deadline = pin!(sleep(Duration::ZERO));
     loop {
@@ -64,8 +60,7 @@ pub(crate) async fn run(
                 let protocol = Protocol::Udp;
                 unknown += u32::from(!is_exhaustion(&error));
                 if unknown >= ACCEPT_UNKNOWN_ERRORS_MAX {
-                    shared.listener_ended(addr, protocol, &error);
-                    failed = Some((addr, protocol, error));
+                    shared.listener_ended(addr, protocol, error);
                     break;
                 }
                 let warning = Warning::ListenerTroubled {
@@ -79,7 +74,7 @@ pub(crate) async fn run(
         }
         tokio::task::yield_now().await;
     }
-    (flows.end_all().await, failed)
+    flows.end_all().await
 }
 
 /// Handles what has arrived at the listener, up to [`TURN`] datagrams. The error is one that we

@@ -7,16 +7,15 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
-use tokio::sync::Notify;
 use tokio::time::timeout;
 use via6_core::liveness::Vitals;
-use via6_relay::{Leg, Watch};
+use via6_relay::Leg;
 
 /// In paused time: longer than any pause of a test.
 const PATIENCE: Duration = Duration::from_secs(7200);
@@ -24,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(7200);
 #[derive(Default)]
 struct State {
     peer_reset: AtomicBool,
-    peer_reset_seen: Notify,
+    /// Who wants to know of that.
+    watcher: Mutex<Option<Waker>>,
     /// The error went to a write; a later read says EOF, as on Linux.
     error_taken: AtomicBool,
     leg_resets: AtomicBool,
@@ -108,23 +108,21 @@ impl Leg for LineLeg {
 
     fn shutdown_write(&self) -> io::Result<()> {
         self.state.leg_finished.store(true, Ordering::SeqCst);
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         match Pin::new(&mut *self.io.lock().unwrap()).poll_shutdown(&mut cx) {
             Poll::Ready(result) => result,
             Poll::Pending => panic!("an in-memory shutdown is immediate"),
         }
     }
 
-    fn failed(&self) -> Watch<'_> {
-        Box::pin(async move {
-            loop {
-                let seen = self.state.peer_reset_seen.notified();
-                if self.state.peer_reset.load(Ordering::SeqCst) {
-                    return;
-                }
-                seen.await;
-            }
-        })
+    fn poll_failed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Noted before it is asked, so that no reset slips through between.
+        *self.state.watcher.lock().unwrap() = Some(cx.waker().clone());
+        if self.state.peer_reset.load(Ordering::SeqCst) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn vitals(&self) -> Option<Vitals> {
@@ -197,7 +195,9 @@ impl Peer {
     /// RST: what was sent before can still be read on the other side.
     pub(crate) fn reset(&self) {
         self.state.peer_reset.store(true, Ordering::SeqCst);
-        self.state.peer_reset_seen.notify_waiters();
+        if let Some(watcher) = self.state.watcher.lock().unwrap().take() {
+            watcher.wake();
+        }
     }
 
     /// From now on the peer's machine is gone.

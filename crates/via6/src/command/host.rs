@@ -60,7 +60,7 @@ pub(super) async fn run(
         report_game(&narrator, &game, protocol).await;
     }
     narrator.say("Press Ctrl-C to stop.");
-    serve(bound, game, policy, stop, narrator).await
+    serve(bound, game, policy, typed.passing.splice, stop, narrator).await
 }
 
 fn listen_at(typed: &Host, sources: &Sources) -> Result<SocketAddr, Failure> {

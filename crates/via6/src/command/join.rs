@@ -61,7 +61,15 @@ pub(super) async fn run(
         ));
     }
     narrator.say("Press Ctrl-C to stop.");
-    serve(bound, host, Policy::default(), stop, narrator).await
+    serve(
+        bound,
+        host,
+        Policy::default(),
+        typed.passing.splice,
+        stop,
+        narrator,
+    )
+    .await
 }
 
 /// What to type in a game on this computer: a listener on every address is reached by the local

@@ -13,11 +13,11 @@ use serde_json::json;
 use tokio::net::{TcpListener, UdpSocket};
 use via6_core::addr::{HostPort, Listen, Network};
 use via6_relay::{
-    BindError, Descriptors, Policy, Protocol, Relay, Report, Shutdown, listen_tcp, listen_udp,
-    raise_descriptor_limit, zone_index,
+    BindError, Descriptors, Engine, Policy, Protocol, Relay, Report, Shutdown, Splicing,
+    listen_tcp, listen_udp, raise_descriptor_limit, zone_index,
 };
 
-use crate::args::{Args, Carried, Command, Trusted};
+use crate::args::{Args, Carried, Command, Splice, Trusted};
 use crate::failure::Failure;
 use crate::narrator::{Narrator, Role, protocol_label};
 use crate::output::Output;
@@ -177,12 +177,13 @@ async fn serve(
     bound: Bound,
     upstream: HostPort,
     policy: Policy,
+    splice: Splice,
     stop: Stop,
     narrator: Arc<Narrator>,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
-    let descriptors = Descriptors::new(raise_descriptor_limit());
-    let relay = relay_of(bound, upstream, policy, &descriptors, &narrator);
+    let plane = Plane::start(splice)?;
+    let relay = relay_of(bound, upstream, policy, &plane, &narrator);
     let report = tokio::select! {
         report = relay.run(&shutdown) => report.map_err(|error| cannot_go_on(&error))?,
         never = stop.watch(&shutdown) => match never {},
@@ -194,17 +195,45 @@ fn relay_of(
     bound: Bound,
     upstream: HostPort,
     policy: Policy,
-    descriptors: &Descriptors,
+    plane: &Plane,
     narrator: &Arc<Narrator>,
 ) -> Relay {
-    let (descriptors, observer) = (descriptors.clone(), Arc::clone(narrator) as _);
+    let Plane {
+        engine,
+        descriptors,
+    } = plane.clone();
+    let observer = Arc::clone(narrator) as _;
     Relay {
         tcp: bound.tcp,
         udp: bound.udp,
         upstream,
+        engine,
         policy,
         descriptors,
         observer,
+    }
+}
+
+/// What all relays of this process share.
+#[derive(Clone)]
+struct Plane {
+    engine: Engine,
+    descriptors: Descriptors,
+}
+
+impl Plane {
+    fn start(splice: Splice) -> Result<Self, Failure> {
+        let descriptors = Descriptors::new(raise_descriptor_limit());
+        let splicing = match splice {
+            Splice::Auto => Splicing::Adaptive,
+            Splice::Always => Splicing::Always,
+            Splice::Never => Splicing::Never,
+        };
+        let engine = Engine::start(&descriptors, splicing).map_err(|error| cannot_go_on(&error))?;
+        Ok(Self {
+            engine,
+            descriptors,
+        })
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(
         bound.carried(),
         bound.addr
     ));
-    serve(bound, target, policy, stop, narrator).await
+    serve(bound, target, policy, typed.passing.splice, stop, narrator).await
 }
 
 /// A port to propose where `port` cannot be had.

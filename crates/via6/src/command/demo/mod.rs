@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use via6_core::addr::{Host as Machine, HostPort};
 use via6_core::limits::DEFAULT_JOIN_PORT;
-use via6_relay::{Descriptors, Policy, Report, Shutdown, raise_descriptor_limit};
+use via6_relay::{Policy, Report, Shutdown};
 
-use super::{Bound, announce, cannot_go_on, conclude, relay_of};
-use crate::args::{Carried, Demo};
+use super::{Bound, Plane, announce, cannot_go_on, conclude, relay_of};
+use crate::args::{Carried, Demo, Splice};
 use crate::failure::Failure;
 use crate::narrator::{Narrator, Role, size, span};
 use crate::stop::Stop;
@@ -67,10 +67,10 @@ pub(super) async fn run(
     ));
 
     let shutdown = Shutdown::new();
-    let descriptors = Descriptors::new(raise_descriptor_limit());
+    let plane = Plane::start(Splice::Auto)?;
     let policy = Policy::default;
-    let hosted = relay_of(parts.host, target(game), policy(), &descriptors, &hosting);
-    let joined = relay_of(parts.join, target(host), policy(), &descriptors, &joining);
+    let hosted = relay_of(parts.host, target(game), policy(), &plane, &hosting);
+    let joined = relay_of(parts.join, target(host), policy(), &plane, &joining);
     let chat = chat::serve(parts.game);
     let relays = async { tokio::try_join!(hosted.run(&shutdown), joined.run(&shutdown)) };
     let session = async {

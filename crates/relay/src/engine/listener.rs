@@ -7,61 +7,73 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
-use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_UNKNOWN_ERRORS_MAX};
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use socket2::SockRef;
+use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_TURN, ACCEPT_UNKNOWN_ERRORS_MAX};
 
+use crate::shared::Shared;
 use crate::socket;
 
-/// Connections reset in one go while there is no descriptor for them. Then the sessions that live
-/// have their turn.
-const REFUSED_AT_ONCE: usize = 64;
-
-/// The loop around one listener.
-#[derive(Debug)]
-pub(crate) struct Acceptor {
-    listener: TcpListener,
+/// A listening socket and the relay that it belongs to.
+pub(super) struct Listener {
+    pub(super) shared: Arc<Shared>,
+    pub(super) address: SocketAddr,
+    socket: TcpListener,
     reserve: Option<File>,
     backoff: Duration,
     unknown: u32,
+    /// When to try again after an error.
+    pub(super) timer: Option<Instant>,
 }
 
-/// What came of waiting.
+/// What came of one try.
 #[derive(Debug)]
-pub(crate) enum Accepted {
+pub(super) enum Accepted {
     Connection(TcpStream, SocketAddr),
-    /// Out of descriptors or memory; the next call waits before it tries again.
-    Exhausted(io::Error),
-    /// An error we do not know; the next call waits before it tries again.
-    Troubled(io::Error),
+    /// Nobody waits.
+    None,
+    /// Out of descriptors or memory; to be tried again after this long.
+    Exhausted(io::Error, Duration),
+    /// An error we do not know; to be tried again after this long.
+    Troubled(io::Error, Duration),
     /// Too many of those in a row: this listener is over.
     Ended(io::Error),
 }
 
-impl Acceptor {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self {
-            listener,
+impl Listener {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        socket: std::net::TcpListener,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        let mut socket = TcpListener::from_std(socket);
+        registry.register(&mut socket, token, Interest::READABLE)?;
+        Ok(Self {
+            shared,
+            address,
+            socket,
             reserve: reserve(),
             backoff: Duration::ZERO,
             unknown: 0,
-        }
+            timer: None,
+        })
     }
 
-    /// The next connection, or why there is none for a moment. Cancel safe.
-    pub(crate) async fn accept(&mut self) -> Accepted {
-        if !self.backoff.is_zero() {
-            sleep(self.backoff).await;
-        }
+    /// The next connection that waits, or why there is none for a moment.
+    pub(super) fn accept(&mut self) -> Accepted {
         loop {
-            let error = match self.listener.accept().await {
+            let error = match self.socket.accept() {
                 Ok((stream, peer)) => {
                     (self.backoff, self.unknown) = (Duration::ZERO, 0);
                     return Accepted::Connection(stream, canonical(peer));
                 }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Accepted::None,
                 Err(error) => error,
             };
             if socket::is_transient_accept_error(&error) {
@@ -70,29 +82,27 @@ impl Acceptor {
             self.backoff = (self.backoff * 2).clamp(ACCEPT_BACKOFF.0, ACCEPT_BACKOFF.1);
             if socket::is_exhaustion(&error) {
                 self.refuse_waiting();
-                return Accepted::Exhausted(error);
+                return Accepted::Exhausted(error, self.backoff);
             }
             self.unknown += 1;
             return if self.unknown >= ACCEPT_UNKNOWN_ERRORS_MAX {
                 Accepted::Ended(error)
             } else {
-                Accepted::Troubled(error)
+                Accepted::Troubled(error, self.backoff)
             };
         }
     }
 
-    /// Spends the reserve descriptor on resetting connections that wait, one at a time, up to
-    /// [`REFUSED_AT_ONCE`].
+    /// Spends the reserve descriptor on resetting connections that wait, one at a time.
     fn refuse_waiting(&mut self) {
-        for _ in 0..REFUSED_AT_ONCE {
+        for _ in 0..ACCEPT_TURN {
             drop(self.reserve.take());
-            let mut nobody = Context::from_waker(Waker::noop());
-            let refused = match self.listener.poll_accept(&mut nobody) {
-                Poll::Ready(Ok((stream, _))) => {
-                    socket::reset_on_close(&stream);
+            let refused = match self.socket.accept() {
+                Ok((stream, _)) => {
+                    socket::reset_on_close(&SockRef::from(&stream));
                     true
                 }
-                Poll::Ready(Err(_)) | Poll::Pending => false,
+                Err(_) => false,
             };
             self.reserve = reserve();
             if !refused || self.reserve.is_none() {

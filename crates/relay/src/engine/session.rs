@@ -1,0 +1,282 @@
+//! One TCP session: dial, splice, one end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Registry, Token};
+use tokio_util::task::AbortOnDropHandle;
+use via6_core::limits::DIAL_TIMEOUT;
+use via6_core::reason::CloseReason;
+
+use super::socket::Socket;
+use super::ticket::Ticket;
+use super::{Command, Inbox, Key};
+use crate::dial::{Attempts, DialError, dial, literal};
+use crate::leg::Leg;
+use crate::shared::Shared;
+use crate::socket::begin_connect;
+use crate::splice::{Patience, Splice, Turn};
+
+/// An entry of the engine's table.
+pub(super) struct Session {
+    ticket: Ticket,
+    stage: Stage,
+    /// Tells this session from others that have had its entry.
+    pub(super) serial: u64,
+    /// When it is to be looked at again.
+    pub(super) timer: Option<Instant>,
+    /// It waits for its turn.
+    pub(super) queued: bool,
+}
+
+enum Stage {
+    Dialling {
+        down: Socket,
+        dial: Dial,
+    },
+    Carrying(Splice<Socket, Socket>),
+    /// Between the two, and never seen from outside.
+    Closed,
+}
+
+/// Who connects to the other side.
+enum Dial {
+    /// The engine, to the one address there is.
+    Own { up: Socket, to: SocketAddr },
+    /// The runtime, which looks a name up and races its addresses.
+    Runtime { _task: AbortOnDropHandle<()> },
+}
+
+/// What a turn has come to.
+pub(super) enum Step {
+    /// Nothing more for now; to be looked at after this long, if at all.
+    Wait(Option<Duration>),
+    /// It has had its share, and there is more.
+    Again,
+    /// To be closed.
+    Over(CloseReason, Option<DialError>),
+}
+
+/// Where a session belongs in the engine.
+pub(super) struct Place<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) inbox: &'a Arc<Inbox>,
+    pub(super) key: Key,
+}
+
+impl Place<'_> {
+    /// A session's two sockets have two tokens in a row.
+    fn tokens(&self) -> (Token, Token) {
+        (Token(self.key.entry * 2), Token(self.key.entry * 2 + 1))
+    }
+}
+
+impl Session {
+    /// Starts to dial for a connection that was accepted. If not even that can be done, the
+    /// player gets an RST, and the ticket's end is told.
+    pub(super) fn open(
+        ticket: Ticket,
+        down: TcpStream,
+        place: &Place<'_>,
+        now: Instant,
+    ) -> Option<Self> {
+        let mut down = Socket::new(down);
+        let (down_token, up_token) = place.tokens();
+        let dial = match literal(&ticket.shared.upstream) {
+            None => Ok(Dial::Runtime {
+                _task: dial_elsewhere(&ticket.shared, place),
+            }),
+            Some(to) => begin(to, place.registry, up_token)
+                .map(|up| Dial::Own { up, to })
+                .map_err(|error| unreachable_at(to, error)),
+        };
+        let dial = dial.and_then(|dial| {
+            down.register(place.registry, down_token)
+                .map(|()| dial)
+                .map_err(|error| unreachable_at(ticket.downstream, error))
+        });
+        match dial {
+            Ok(dial) => Some(Self {
+                ticket,
+                stage: Stage::Dialling { down, dial },
+                serial: place.key.serial,
+                timer: None,
+                queued: false,
+            }),
+            Err(failure) => {
+                down.reset_on_close();
+                drop(down);
+                ticket.end(CloseReason::DialFailed, (0, 0), Some(failure), now);
+                None
+            }
+        }
+    }
+
+    pub(super) fn belongs_to(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.ticket.shared, shared)
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.ticket.shared.policy.patience
+    }
+
+    /// The socket that an event speaks of.
+    pub(super) fn socket(&self, upstream: bool) -> Option<&Socket> {
+        match (&self.stage, upstream) {
+            (Stage::Dialling { down, .. }, false) => Some(down),
+            (
+                Stage::Dialling {
+                    dial: Dial::Own { up, .. },
+                    ..
+                },
+                true,
+            ) => Some(up),
+            (Stage::Dialling { .. }, true) | (Stage::Closed, _) => None,
+            (Stage::Carrying(splice), false) => Some(&splice.down),
+            (Stage::Carrying(splice), true) => Some(&splice.up),
+        }
+    }
+
+    /// Does what can be done now.
+    pub(super) fn advance(&mut self, turn: &mut Turn<'_, '_>) -> Step {
+        if let Stage::Dialling { down, dial } = &self.stage {
+            if down.has_failed() {
+                // Nobody waits for the answer any more.
+                return Step::Over(CloseReason::DownstreamReset, None);
+            }
+            let Dial::Own { up, to } = dial else {
+                return Step::Wait(None);
+            };
+            let to = *to;
+            match up.is_connected(to) {
+                Ok(true) => self.carry(to, None, turn.now),
+                Ok(false) => return Step::Wait(Some(DIAL_TIMEOUT)),
+                Err(error) => return self.unreachable(to, error),
+            }
+        }
+        let Stage::Carrying(splice) = &mut self.stage else {
+            return Step::Wait(None);
+        };
+        match splice.poll(turn) {
+            Poll::Ready(reason) => Step::Over(reason, None),
+            Poll::Pending if turn.again => Step::Again,
+            Poll::Pending => Step::Wait(splice.wanted_tick(turn.patience)),
+        }
+    }
+
+    /// The time that it waited for has come.
+    pub(super) fn tick(&mut self, turn: &mut Turn<'_, '_>) -> Step {
+        match &mut self.stage {
+            Stage::Carrying(splice) => match splice.tick(turn) {
+                Some(reason) => Step::Over(reason, None),
+                None => self.advance(turn),
+            },
+            Stage::Dialling {
+                dial: Dial::Own { to, .. },
+                ..
+            } => {
+                let to = *to;
+                self.unreachable(to, io::ErrorKind::TimedOut.into())
+            }
+            Stage::Dialling { .. } | Stage::Closed => Step::Wait(None),
+        }
+    }
+
+    /// The runtime has dialled.
+    pub(super) fn dialled(
+        &mut self,
+        dialled: Result<(std::net::TcpStream, SocketAddr), DialError>,
+        place: &Place<'_>,
+        now: Instant,
+    ) -> Step {
+        let connected = dialled.and_then(|(stream, to)| {
+            let mut up = Socket::new(TcpStream::from_std(stream));
+            up.register(place.registry, place.tokens().1)
+                .map_err(|error| unreachable_at(to, error))?;
+            Ok((up, to))
+        });
+        match connected {
+            Ok((up, to)) => {
+                self.carry(to, Some(up), now);
+                Step::Again
+            }
+            Err(failure) => {
+                self.reset();
+                Step::Over(CloseReason::DialFailed, Some(failure))
+            }
+        }
+    }
+
+    /// From here on it is two sockets; `up` where the runtime has made it.
+    fn carry(&mut self, to: SocketAddr, up: Option<Socket>, now: Instant) {
+        self.ticket.dialled(to, now);
+        self.stage = match (std::mem::replace(&mut self.stage, Stage::Closed), up) {
+            (Stage::Dialling { down, .. }, Some(up))
+            | (
+                Stage::Dialling {
+                    down,
+                    dial: Dial::Own { up, .. },
+                },
+                None,
+            ) => Stage::Carrying(Splice::new(down, up, now)),
+            (stage, _) => stage,
+        };
+    }
+
+    /// Dialling has failed: the player gets an RST. A clean end would look like a game server that
+    /// said nothing.
+    fn unreachable(&self, to: SocketAddr, error: io::Error) -> Step {
+        self.reset();
+        Step::Over(CloseReason::DialFailed, Some(unreachable_at(to, error)))
+    }
+
+    /// Whatever is connected will see an RST.
+    pub(super) fn reset(&self) {
+        match &self.stage {
+            Stage::Dialling { down, .. } => down.reset_on_close(),
+            Stage::Carrying(splice) => {
+                splice.reset_both(CloseReason::Stopped);
+            }
+            Stage::Closed => {}
+        }
+    }
+
+    /// Closes both sockets, by FIN or RST as their peers must see it, and tells the end.
+    pub(super) fn close(self, reason: CloseReason, failure: Option<DialError>, now: Instant) {
+        let traffic = match &self.stage {
+            Stage::Carrying(splice) => splice.traffic(),
+            Stage::Dialling { .. } | Stage::Closed => (0, 0),
+        };
+        drop(self.stage);
+        self.ticket.end(reason, traffic, failure, now);
+    }
+}
+
+fn begin(to: SocketAddr, registry: &Registry, token: Token) -> io::Result<Socket> {
+    let mut up = Socket::new(TcpStream::from_std(begin_connect(to)?));
+    up.register(registry, token)?;
+    Ok(up)
+}
+
+/// Has the runtime dial, and send what came of it.
+fn dial_elsewhere(shared: &Arc<Shared>, place: &Place<'_>) -> AbortOnDropHandle<()> {
+    let (inbox, key) = (Arc::clone(place.inbox), place.key);
+    let relay = Arc::clone(shared);
+    AbortOnDropHandle::new(shared.runtime.spawn(async move {
+        let dialled = dial(&relay.upstream).await.and_then(|(stream, to)| {
+            let stream = stream
+                .into_std()
+                .map_err(|error| unreachable_at(to, error))?;
+            Ok((stream, to))
+        });
+        inbox.send(Command::Dialled { key, dialled });
+    }))
+}
+
+fn unreachable_at(to: SocketAddr, error: io::Error) -> DialError {
+    DialError::PeerUnreachable(Attempts(vec![(to, error)]))
+}

@@ -1,0 +1,128 @@
+//! What a session occupies, and its record.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use via6_core::reason::{CloseReason, ShedReason};
+
+use crate::descriptors::Lease;
+use crate::dial::DialError;
+use crate::event::{Event, SessionEnd, SessionId};
+use crate::pipe::Pipes;
+use crate::shared::Shared;
+
+/// A session's place among its peers, its descriptors, and its record. The end is told exactly once:
+/// by [`Ticket::end`], or as stopped when the ticket is dropped without.
+pub(super) struct Ticket {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: SessionId,
+    pub(super) downstream: SocketAddr,
+    pub(super) began: Instant,
+    ended: bool,
+    _lease: Lease,
+    /// A drain waits for it.
+    _live: TaskTrackerToken,
+}
+
+impl Ticket {
+    /// A place for one more session, and the news of it; or why there is none.
+    pub(super) fn take(
+        shared: &Arc<Shared>,
+        listener: SocketAddr,
+        downstream: SocketAddr,
+        pipes: &mut Pipes,
+        now: Instant,
+    ) -> Result<Self, ShedReason> {
+        let lease = shared.descriptors.lease(2).or_else(|| {
+            pipes.release();
+            shared.descriptors.lease(2)
+        });
+        let lease = lease.ok_or(ShedReason::DescriptorsFull)?;
+        let exempt = shared.is_exempt(downstream);
+        shared
+            .admission
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admit(downstream.ip(), exempt, now)?;
+        let session = SessionId(shared.opened.fetch_add(1, Ordering::Relaxed) + 1);
+        shared.notices.tell(&Event::SessionOpened {
+            session,
+            listener,
+            downstream,
+            upstream: &shared.upstream,
+        });
+        Ok(Self {
+            shared: Arc::clone(shared),
+            session,
+            downstream,
+            began: now,
+            ended: false,
+            _lease: lease,
+            _live: shared.sessions.token(),
+        })
+    }
+
+    pub(super) fn dialled(&self, upstream: SocketAddr, now: Instant) {
+        self.shared.notices.tell(&Event::SessionDialled {
+            session: self.session,
+            upstream,
+            took: now.duration_since(self.began),
+        });
+    }
+
+    /// Tells how the session ended; its sockets are closed by now. `traffic`: bytes up and down.
+    pub(super) fn end(
+        mut self,
+        reason: CloseReason,
+        traffic: (u64, u64),
+        failure: Option<DialError>,
+        now: Instant,
+    ) {
+        self.tell(reason, traffic, failure, now);
+    }
+
+    fn tell(
+        &mut self,
+        reason: CloseReason,
+        (bytes_up, bytes_down): (u64, u64),
+        failure: Option<DialError>,
+        now: Instant,
+    ) {
+        self.ended = true;
+        let shared = &self.shared;
+        if reason == CloseReason::Stopped {
+            shared.cut.fetch_add(1, Ordering::Relaxed);
+        }
+        shared.ended.fetch_add(1, Ordering::Relaxed);
+        let end = SessionEnd {
+            downstream: self.downstream,
+            reason,
+            bytes_up,
+            bytes_down,
+            duration: now.duration_since(self.began),
+            failure,
+        };
+        shared.notices.tell(&Event::SessionEnded {
+            session: self.session,
+            end: &end,
+        });
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.ended {
+            let now = self.began;
+            self.tell(CloseReason::Stopped, (0, 0), None, now);
+        }
+        let exempt = self.shared.is_exempt(self.downstream);
+        self.shared
+            .admission
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .release(self.downstream.ip(), exempt);
+    }
+}

@@ -1,0 +1,86 @@
+//! Runs a splice as a future, for legs that wake whoever waits for them.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use tokio::time::Instant;
+use via6_core::reason::CloseReason;
+
+use super::timer::Timer;
+use super::{Patience, Splice, Turn};
+use crate::buffer::with_buffer;
+use crate::leg::Leg;
+use crate::pipe::Pipes;
+
+/// Bytes of a session so far, readable while it runs: counted when a leg's system has taken them.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Downstream to upstream.
+    pub up: AtomicU64,
+    /// Upstream to downstream.
+    pub down: AtomicU64,
+}
+
+/// Copies between `down` and `up` until the session is over, and says why it was.
+///
+/// Both legs are then ready to be dropped: each will send what its peer must see, FIN or RST.
+/// Cancel safe in the sense that nothing leaks; bytes under way are lost, so a caller that
+/// cancels should reset both legs.
+pub async fn splice<D: Leg, U: Leg>(
+    down: D,
+    up: U,
+    traffic: &Traffic,
+    patience: Patience,
+) -> CloseReason {
+    let now = || Instant::now().into_std();
+    let mut splice = Splice::new(down, up, now());
+    let mut timer = pin!(Timer::default());
+    let mut pipes = Pipes::none();
+    poll_fn(|cx| {
+        loop {
+            let (polled, again) = with_buffer(|buffer| {
+                let mut turn = Turn {
+                    cx: &mut *cx,
+                    now: now(),
+                    patience: &patience,
+                    buffer,
+                    pipes: &mut pipes,
+                    again: false,
+                };
+                (splice.poll(&mut turn), turn.again)
+            });
+            let (up, down) = splice.traffic();
+            traffic.up.store(up, Ordering::Relaxed);
+            traffic.down.store(down, Ordering::Relaxed);
+            if let Poll::Ready(reason) = polled {
+                return Poll::Ready(reason);
+            }
+            if again {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(after) = splice.wanted_tick(&patience) {
+                timer.as_mut().arm(after);
+            }
+            if timer.as_mut().poll_fired(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let ticked = with_buffer(|buffer| {
+                splice.tick(&mut Turn {
+                    cx: &mut *cx,
+                    now: now(),
+                    patience: &patience,
+                    buffer,
+                    pipes: &mut pipes,
+                    again: false,
+                })
+            });
+            if let Some(reason) = ticked {
+                return Poll::Ready(reason);
+            }
+        }
+    })
+    .await
+}
