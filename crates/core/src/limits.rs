@@ -148,6 +148,12 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a receive buffer: more than any datagram holds (65,507 over IPv4, 65,527 over IPv6).
 pub const DATAGRAM_BUFFER: usize = 65_535;
 
+/// Datagrams taken from the system in one call, where it can (Linux).
+pub const DATAGRAM_BATCH: usize = 16;
+
+/// Datagrams of one listener or one flow that are handled before the others have their turn.
+pub const DATAGRAM_TURN: usize = 32;
+
 /// Kernel buffer asked for on each UDP listener, each way: a burst of a busy server.
 pub const DATAGRAM_SOCKET_BUFFER: usize = 2 * 1024 * 1024;
 

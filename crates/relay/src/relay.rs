@@ -20,7 +20,6 @@ use crate::event::{Event, Observer, Protocol};
 use crate::policy::Policy;
 use crate::shared::{Notices, Shared};
 use crate::shutdown::Shutdown;
-use crate::udp;
 
 /// Listeners and where they lead. Give it listeners of the same port number for both protocols,
 /// as games expect.
@@ -68,7 +67,7 @@ impl Relay {
             .transpose()?;
         let udp = self
             .udp
-            .map(|udp| Ok::<_, io::Error>((udp.local_addr()?, udp)))
+            .map(|udp| Ok::<_, io::Error>((udp.local_addr()?, udp.into_std()?)))
             .transpose()?;
         let shared = Arc::new(Shared {
             upstream: self.upstream,
@@ -85,22 +84,24 @@ impl Relay {
             opened: AtomicU64::new(0),
             ended: AtomicU64::new(0),
             cut: AtomicU64::new(0),
+            flows: AtomicU64::new(0),
             failed: Mutex::default(),
         });
         if let Some((address, listener)) = tcp {
             self.engine.listen(&shared, address, listener);
         }
-        let sessions = async {
-            shared.shutdown.draining().await;
-            self.engine.stop_listening(&shared).await;
-            drain(&shared, &self.engine).await;
-        };
-        let ((), flows) = tokio::join!(sessions, udp::run(&shared, udp));
+        if let Some((address, socket)) = udp {
+            self.engine.receive(&shared, address, socket);
+        }
+        shared.shutdown.draining().await;
+        self.engine.stop_listening(&shared).await;
+        drain(&shared, &self.engine).await;
+        self.engine.end_flows(&shared).await;
         let failed = shared.failed.lock();
         Ok(Report {
             sessions: shared.ended.load(Ordering::Relaxed),
             cut: shared.cut.load(Ordering::Relaxed),
-            flows,
+            flows: shared.flows.load(Ordering::Relaxed),
             failed: failed.unwrap_or_else(PoisonError::into_inner).take(),
         })
     }

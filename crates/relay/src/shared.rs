@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) opened: AtomicU64,
     pub(crate) ended: AtomicU64,
     pub(crate) cut: AtomicU64,
+    /// Flows that have ended.
+    pub(crate) flows: AtomicU64,
     /// The listener that has ended by itself, and why.
     pub(crate) failed: Mutex<Failed>,
 }

@@ -1,21 +1,25 @@
-//! The thread that carries the TCP sessions of this process: accepts, dials, splices, ends them.
+//! The thread that carries what this process relays: TCP sessions and UDP flows.
 //!
 //! ```text
-//! listener ──accept, admit──▶ dialling ──connected──▶ carrying ──▶ over, told once
-//!                                │ a name: the runtime looks it up and dials
+//! TCP  listener ──accept, admit──▶ dialling ──connected──▶ carrying ──▶ over, told once
+//!                                     │ a name: the runtime looks it up and dials
+//! UDP  listener ──flow table──▶ flow, with a socket of its own toward the game (see `crate::udp`)
 //! ```
-//! One loop over the system's readiness (`mio`), a table of state machines, one buffer and a few
-//! pipes that whoever has its turn may use. So an idle session costs its entry in the table and
-//! nothing else, and a game packet costs one wake-up, one read and one write. `tokio` keeps what is
-//! not on that path: names, UDP, timers of the program, signals.
+//! One loop over the system's readiness (`mio`), tables of state machines, one buffer, one batch of
+//! datagrams and a few pipes that whoever has its turn may use. So an idle session costs its entry in
+//! a table and nothing else, and a game packet costs one wake-up, one read and one write. `tokio` keeps
+//! what is not on that path: names, the program's own timers, signals.
 //!
 //! The loop never blocks but in its one wait, and what a session may do in one turn is bounded.
 
+mod accepting;
 mod listener;
+mod receiving;
 mod session;
 mod socket;
 mod ticket;
 mod timers;
+mod token;
 mod worker;
 
 use std::fmt;
@@ -26,13 +30,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mio::{Poll, Waker};
 use tokio::sync::oneshot;
 
-use self::worker::{WAKER, Worker};
+pub(crate) use self::token::Concern;
+use self::worker::Worker;
 use crate::descriptors::Descriptors;
 use crate::dial::DialError;
 use crate::pipe::{Pipes, Splicing};
 use crate::shared::Shared;
+use crate::udp::Answer;
 
-/// Carries TCP sessions, of any number of relays, on a thread of its own. Clones are the same
+/// Carries sessions and flows, of any number of relays, on a thread of its own. Clones are the same
 /// engine; it ends with the last of them and the last relay that uses it.
 #[derive(Clone)]
 pub struct Engine(Arc<Handle>);
@@ -43,15 +49,15 @@ struct Handle {
 
 /// What other threads have to say to the engine's. Bounded by what there is: one entry for a
 /// listener, one for a session.
-struct Inbox {
+pub(crate) struct Inbox {
     waker: Waker,
     commands: Mutex<Vec<Command>>,
 }
 
-/// A session that the runtime dials for: which entry of the table, and for which session.
+/// An entry of a table, and whose it is: a name for somebody who may be gone when an answer comes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Key {
-    entry: usize,
+pub(crate) struct Key {
+    pub(crate) entry: usize,
     serial: u64,
 }
 
@@ -62,11 +68,24 @@ enum Command {
         address: SocketAddr,
         listener: std::net::TcpListener,
     },
-    /// Close the listeners of a relay, then say so.
+    /// Receive datagrams for a relay.
+    Receive {
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        socket: std::net::UdpSocket,
+    },
+    /// Close the TCP listeners of a relay, then say so.
     StopListening {
         shared: Arc<Shared>,
         done: oneshot::Sender<()>,
     },
+    /// End the flows of a relay and close their listeners, then say so.
+    EndFlows {
+        shared: Arc<Shared>,
+        done: oneshot::Sender<()>,
+    },
+    /// What came of looking up the name that the flows of a listener lead to.
+    LookedUp { key: Key, answer: Answer },
     /// What came of dialling a name.
     Dialled {
         key: Key,
@@ -85,7 +104,7 @@ impl Engine {
     pub fn start(descriptors: &Descriptors, splicing: Splicing) -> io::Result<Self> {
         let poll = Poll::new()?;
         let inbox = Arc::new(Inbox {
-            waker: Waker::new(poll.registry(), WAKER)?,
+            waker: Waker::new(poll.registry(), Concern::Inbox.token())?,
             commands: Mutex::default(),
         });
         let pipes = Pipes::new(splicing, descriptors.clone());
@@ -108,6 +127,29 @@ impl Engine {
             address,
             listener,
         });
+    }
+
+    pub(crate) fn receive(
+        &self,
+        shared: &Arc<Shared>,
+        address: SocketAddr,
+        socket: std::net::UdpSocket,
+    ) {
+        let shared = Arc::clone(shared);
+        self.0.inbox.send(Command::Receive {
+            shared,
+            address,
+            socket,
+        });
+    }
+
+    /// Returns when every flow of this relay has ended and no more come. Cancel safe.
+    pub(crate) async fn end_flows(&self, shared: &Arc<Shared>) {
+        let (done, ended) = oneshot::channel();
+        let shared = Arc::clone(shared);
+        self.0.inbox.send(Command::EndFlows { shared, done });
+        // With the engine its flows have ended.
+        let _ = ended.await;
     }
 
     /// Returns when nothing more is accepted for this relay. Cancel safe.
@@ -145,6 +187,10 @@ impl Inbox {
         drop(commands);
         // Fails only when the thread, and with it everything that could be meant, is gone.
         let _ = self.waker.wake();
+    }
+
+    pub(crate) fn looked_up(&self, key: Key, answer: Answer) {
+        self.send(Command::LookedUp { key, answer });
     }
 
     fn take(&self) -> Vec<Command> {

@@ -14,7 +14,7 @@ use via6_core::reason::CloseReason;
 
 use super::socket::Socket;
 use super::ticket::Ticket;
-use super::{Command, Inbox, Key};
+use super::{Command, Concern, Inbox, Key};
 use crate::dial::{Attempts, DialError, dial, literal};
 use crate::leg::Leg;
 use crate::shared::Shared;
@@ -69,9 +69,13 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// A session's two sockets have two tokens in a row.
+    /// Downstream's and upstream's.
     fn tokens(&self) -> (Token, Token) {
-        (Token(self.key.entry * 2), Token(self.key.entry * 2 + 1))
+        let entry = self.key.entry;
+        (
+            Concern::Session(entry).token(),
+            Concern::SessionUpstream(entry).token(),
+        )
     }
 }
 

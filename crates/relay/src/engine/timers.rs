@@ -4,20 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Who waits.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Waiting {
-    Session(usize),
-    Listener(usize),
-}
+use super::Concern;
 
 /// Moments, soonest first.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Instant, Waiting)>);
+pub(super) struct Timers(BTreeSet<(Instant, Concern)>);
 
 impl Timers {
     /// Sets `armed`, the timer of `who`, to `at`, unless it fires sooner already.
-    pub(super) fn arm(&mut self, armed: &mut Option<Instant>, at: Instant, who: Waiting) {
+    pub(super) fn arm(&mut self, armed: &mut Option<Instant>, at: Instant, who: Concern) {
         if armed.is_some_and(|armed| armed <= at) {
             return;
         }
@@ -26,14 +21,14 @@ impl Timers {
         *armed = Some(at);
     }
 
-    pub(super) fn disarm(&mut self, armed: &mut Option<Instant>, who: Waiting) {
+    pub(super) fn disarm(&mut self, armed: &mut Option<Instant>, who: Concern) {
         if let Some(at) = armed.take() {
             self.0.remove(&(at, who));
         }
     }
 
     /// Who is due at `now`, one at a time; its own note of the timer is to be cleared by the caller.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Waiting> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Concern> {
         let due = self.0.first().is_some_and(|&(at, _)| at <= now);
         due.then(|| self.0.pop_first())?.map(|(_, who)| who)
     }
@@ -59,14 +54,14 @@ mod tests {
         let (now, mut timers) = (Instant::now(), Timers::default());
         let (mut one, mut other) = (None, None);
         let after = |ms| now + Duration::from_millis(ms);
-        timers.arm(&mut one, after(20), Waiting::Session(1));
-        timers.arm(&mut one, after(10), Waiting::Session(1));
-        timers.arm(&mut one, after(30), Waiting::Session(1));
-        timers.arm(&mut other, after(10), Waiting::Listener(1));
+        timers.arm(&mut one, after(20), Concern::Session(1));
+        timers.arm(&mut one, after(10), Concern::Session(1));
+        timers.arm(&mut one, after(30), Concern::Session(1));
+        timers.arm(&mut other, after(30), Concern::Listener(1));
         assert_eq!(timers.idle_for(now), Some(Duration::from_millis(10)));
         assert_eq!(timers.pop_due(after(9)), None);
-        assert_eq!(timers.pop_due(after(50)), Some(Waiting::Session(1)));
-        timers.disarm(&mut other, Waiting::Listener(1));
+        assert_eq!(timers.pop_due(after(50)), Some(Concern::Session(1)));
+        timers.disarm(&mut other, Concern::Listener(1));
         assert_eq!(timers.pop_due(after(50)), None);
         assert_eq!(timers.idle_for(now), None);
     }

@@ -1,4 +1,4 @@
-//! The engine's loop: wait, note what is ready, give each session its turn.
+//! The engine's loop: wait, note what is ready, give each its turn.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,48 +6,43 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::net::TcpStream;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll};
 use slab::Slab;
-use socket2::SockRef;
-use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_TURN, COPY_BUFFER};
+use via6_core::flow::FlowId;
+use via6_core::limits::{ACCEPT_BACKOFF, COPY_BUFFER};
 use via6_core::reason::CloseReason;
 
-use super::listener::{Accepted, Listener};
+use super::listener::Listener;
 use super::session::{Place, Session, Step};
-use super::ticket::Ticket;
-use super::timers::{Timers, Waiting};
-use super::{Command, Inbox, Key};
-use crate::event::{Protocol, Warning};
+use super::timers::Timers;
+use super::{Command, Concern, Inbox};
 use crate::pipe::Pipes;
-use crate::shared::Shared;
-use crate::socket;
+use crate::socket::Batch;
 use crate::splice::Turn;
-
-/// The inbox has something.
-pub(super) const WAKER: Token = Token(usize::MAX);
-
-/// Marks the token of a listener; those of sessions have it clear.
-const LISTENER: usize = 1 << (usize::BITS - 2);
+use crate::udp::Flows;
 
 /// Events taken at a time; what is left comes with the next wait.
 const EVENTS: usize = 512;
 
 pub(super) struct Worker {
-    poll: Poll,
-    inbox: Arc<Inbox>,
-    listeners: Slab<Listener>,
-    sessions: Slab<Session>,
-    /// Sessions that have something to do.
-    due: VecDeque<usize>,
-    /// Listeners that have somebody waiting.
-    calling: VecDeque<usize>,
-    timers: Timers,
-    serial: u64,
+    pub(super) poll: Poll,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) listeners: Slab<Listener>,
+    pub(super) sessions: Slab<Session>,
+    /// The flows of each UDP listener, with its serial.
+    pub(super) flows: Slab<(u64, Flows)>,
+    /// Which flow, of which listener, an upstream socket belongs to.
+    pub(super) routes: Slab<(usize, FlowId)>,
+    /// Who has something to do.
+    pub(super) due: VecDeque<Concern>,
+    pub(super) timers: Timers,
+    /// Counts what was put into a table.
+    pub(super) serial: u64,
     buffer: Box<[u8]>,
-    pipes: Pipes,
+    pub(super) batch: Batch,
+    pub(super) pipes: Pipes,
     /// When the last wait ended.
-    now: Instant,
+    pub(super) now: Instant,
     /// Nobody can ask for anything any more.
     over: bool,
 }
@@ -59,11 +54,13 @@ impl Worker {
             inbox,
             listeners: Slab::new(),
             sessions: Slab::new(),
+            flows: Slab::new(),
+            routes: Slab::new(),
             due: VecDeque::new(),
-            calling: VecDeque::new(),
             timers: Timers::default(),
             serial: 0,
             buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
+            batch: Batch::new(),
             pipes,
             now: clock(),
             over: false,
@@ -73,7 +70,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.over {
-            let wait = if self.due.is_empty() && self.calling.is_empty() {
+            let wait = if self.due.is_empty() {
                 self.timers.idle_for(self.now)
             } else {
                 Some(Duration::ZERO)
@@ -95,30 +92,28 @@ impl Worker {
                 self.obey();
             }
             self.look_at_clock();
-            for _ in 0..self.calling.len() {
-                self.accept();
-            }
             for _ in 0..self.due.len() {
-                self.advance();
+                self.give_turn();
             }
         }
         // Only an embedding program that dropped its relays has sessions left.
         self.end_sessions(|_| true);
+        self.end_all_flows();
     }
 
     /// Takes note of what is ready; true: the inbox has something.
     fn note(&mut self, event: &Event) -> bool {
-        let token = event.token();
-        if token == WAKER {
-            return true;
-        }
-        if token.0 & LISTENER != 0 {
-            self.calling.push_back(token.0 & !LISTENER);
-            return false;
-        }
-        let entry = token.0 / 2;
+        let (entry, upstream) = match Concern::of(event.token()) {
+            Some(Concern::Inbox) => return true,
+            Some(Concern::Session(entry)) => (entry, false),
+            Some(Concern::SessionUpstream(entry)) => (entry, true),
+            other => {
+                self.due.extend(other);
+                return false;
+            }
+        };
         if let Some(session) = self.sessions.get_mut(entry) {
-            if let Some(socket) = session.socket(token.0 % 2 == 1) {
+            if let Some(socket) = session.socket(upstream) {
                 socket.note(event);
             }
             enqueue(&mut self.due, session, entry);
@@ -139,6 +134,17 @@ impl Worker {
                     // Who no longer waits for it need not know.
                     let _ = done.send(());
                 }
+                Command::Receive {
+                    shared,
+                    address,
+                    socket,
+                } => self.receive_for(shared, address, socket),
+                Command::EndFlows { shared, done } => {
+                    self.end_flows(&shared);
+                    // Who no longer waits for it need not know.
+                    let _ = done.send(());
+                }
+                Command::LookedUp { key, answer } => self.looked_up(key, answer),
                 Command::Dialled { key, dialled } => {
                     let place = Place {
                         registry: self.poll.registry(),
@@ -161,164 +167,61 @@ impl Worker {
         }
     }
 
-    fn listen(
-        &mut self,
-        shared: Arc<Shared>,
-        address: std::net::SocketAddr,
-        socket: std::net::TcpListener,
-    ) {
-        let entry = self.listeners.vacant_key();
-        let token = Token(entry | LISTENER);
-        let registry = self.poll.registry();
-        match Listener::new(Arc::clone(&shared), address, socket, registry, token) {
-            Ok(listener) => {
-                self.listeners.insert(listener);
-                // What came before it was registered.
-                self.calling.push_back(entry);
-            }
-            Err(error) => shared.listener_ended(address, Protocol::Tcp, error),
-        }
-    }
-
-    fn stop_listening(&mut self, shared: &Arc<Shared>) {
-        let theirs: Vec<_> = self
-            .listeners
-            .iter()
-            .filter(|(_, listener)| Arc::ptr_eq(&listener.shared, shared))
-            .map(|(entry, _)| entry)
-            .collect();
-        for entry in theirs {
-            self.close_listener(entry);
-        }
-    }
-
-    fn close_listener(&mut self, entry: usize) -> Option<Listener> {
-        let mut listener = self.listeners.try_remove(entry)?;
-        self.timers
-            .disarm(&mut listener.timer, Waiting::Listener(entry));
-        Some(listener)
-    }
-
     fn look_at_clock(&mut self) {
-        while let Some(waiting) = self.timers.pop_due(self.now) {
-            match waiting {
-                Waiting::Listener(entry) => {
+        while let Some(who) = self.timers.pop_due(self.now) {
+            match who {
+                Concern::Listener(entry) => {
                     if let Some(listener) = self.listeners.get_mut(entry) {
                         listener.timer = None;
-                        self.calling.push_back(entry);
+                        self.due.push_back(who);
                     }
                 }
-                Waiting::Session(entry) => {
-                    let Some(session) = self.sessions.get_mut(entry) else {
-                        continue;
-                    };
-                    session.timer = None;
-                    let (pipes, buffer) = (&mut self.pipes, &mut self.buffer);
-                    let step = turn(session, pipes, buffer, self.now, Session::tick);
-                    self.follow(entry, step);
+                Concern::Flows(entry) => self.look_at_flows(entry),
+                Concern::Session(entry) => {
+                    if let Some(session) = self.sessions.get_mut(entry) {
+                        session.timer = None;
+                    }
+                    self.turn(entry, Session::tick);
                 }
+                // These never wait for a moment.
+                Concern::Inbox | Concern::SessionUpstream(_) | Concern::FlowUpstream(_) => {}
             }
         }
     }
 
-    /// Accepts for the listener that waits longest, up to [`ACCEPT_TURN`] connections.
-    fn accept(&mut self) {
-        let Some(entry) = self.calling.pop_front() else {
-            return;
-        };
-        for _ in 0..ACCEPT_TURN {
-            let Some(listener) = self.listeners.get_mut(entry) else {
-                return;
-            };
-            // In its pause after an error.
-            if listener.timer.is_some() {
-                return;
+    /// Lets whoever waits longest act.
+    fn give_turn(&mut self) {
+        match self.due.pop_front() {
+            Some(Concern::Session(entry)) => {
+                if let Some(session) = self.sessions.get_mut(entry) {
+                    session.queued = false;
+                }
+                self.turn(entry, Session::advance);
             }
-            let (address, protocol) = (listener.address, Protocol::Tcp);
-            let accepted = listener.accept();
-            let shared = Arc::clone(&listener.shared);
-            let pause = match accepted {
-                Accepted::Connection(stream, peer) => {
-                    self.admit(&shared, address, stream, peer);
-                    continue;
-                }
-                Accepted::None => return,
-                Accepted::Exhausted(error, pause) => {
-                    let (listener, error) = (address, &error);
-                    shared
-                        .notices
-                        .warn(&Warning::AcceptExhausted { listener, error });
-                    pause
-                }
-                Accepted::Troubled(error, pause) => {
-                    shared.notices.warn(&Warning::ListenerTroubled {
-                        listener: address,
-                        protocol,
-                        error: &error,
-                    });
-                    pause
-                }
-                Accepted::Ended(error) => {
-                    self.close_listener(entry);
-                    return shared.listener_ended(address, protocol, error);
-                }
-            };
-            let at = self.now + pause;
-            if let Some(listener) = self.listeners.get_mut(entry) {
-                self.timers
-                    .arm(&mut listener.timer, at, Waiting::Listener(entry));
-            }
-            return;
-        }
-        self.calling.push_back(entry);
-    }
-
-    /// Starts a session, or refuses it by RST.
-    fn admit(
-        &mut self,
-        shared: &Arc<Shared>,
-        listener: std::net::SocketAddr,
-        stream: TcpStream,
-        downstream: std::net::SocketAddr,
-    ) {
-        let taken = Ticket::take(shared, listener, downstream, &mut self.pipes, self.now);
-        let ticket = match taken {
-            Ok(ticket) => ticket,
-            Err(reason) => {
-                socket::reset_on_close(&SockRef::from(&stream));
-                drop(stream);
-                shared.notices.warn(&Warning::Shed { reason, downstream });
-                return;
-            }
-        };
-        socket::tune_accepted(&SockRef::from(&stream), listener.ip(), downstream.ip());
-        self.serial += 1;
-        let entry = self.sessions.vacant_key();
-        let place = Place {
-            registry: self.poll.registry(),
-            inbox: &self.inbox,
-            key: Key {
-                entry,
-                serial: self.serial,
-            },
-        };
-        if let Some(session) = Session::open(ticket, stream, &place, self.now) {
-            let session = self.sessions.vacant_entry().insert(session);
-            enqueue(&mut self.due, session, entry);
+            Some(Concern::Listener(entry)) => self.accept(entry),
+            Some(Concern::Flows(entry)) => self.hear(entry),
+            Some(Concern::FlowUpstream(route)) => self.carry_replies(route),
+            // A session is due as a whole, and the inbox is seen to at once.
+            Some(Concern::Inbox | Concern::SessionUpstream(_)) | None => {}
         }
     }
 
-    /// Gives the session that waits longest its turn.
-    fn advance(&mut self) {
-        let Some(entry) = self.due.pop_front() else {
-            return;
-        };
+    /// Lends a session what the thread has, for one turn, and does what comes of it.
+    fn turn(&mut self, entry: usize, act: impl FnOnce(&mut Session, &mut Turn<'_, '_>) -> Step) {
         let Some(session) = self.sessions.get_mut(entry) else {
             return;
         };
-        session.queued = false;
-        let (pipes, buffer) = (&mut self.pipes, &mut self.buffer);
-        let step = turn(session, pipes, buffer, self.now, Session::advance);
+        let patience = session.patience();
+        let mut turn = Turn {
+            // Nobody is to be woken: what is ready is known by events.
+            cx: &mut Context::from_waker(Waker::noop()),
+            now: self.now,
+            patience: &patience,
+            buffer: &mut self.buffer,
+            pipes: &mut self.pipes,
+            again: false,
+        };
+        let step = act(session, &mut turn);
         self.follow(entry, step);
     }
 
@@ -331,13 +234,13 @@ impl Worker {
             Step::Wait(Some(after)) => {
                 let at = self.now + after;
                 self.timers
-                    .arm(&mut session.timer, at, Waiting::Session(entry));
+                    .arm(&mut session.timer, at, Concern::Session(entry));
             }
             Step::Again => enqueue(&mut self.due, session, entry),
             Step::Over(reason, failure) => {
                 let mut session = self.sessions.remove(entry);
                 self.timers
-                    .disarm(&mut session.timer, Waiting::Session(entry));
+                    .disarm(&mut session.timer, Concern::Session(entry));
                 session.close(reason, failure, self.now);
             }
         }
@@ -360,33 +263,11 @@ impl Worker {
     }
 }
 
-/// Lends a session what the thread has, for one turn.
-fn turn(
-    session: &mut Session,
-    pipes: &mut Pipes,
-    buffer: &mut [u8],
-    now: Instant,
-    act: impl FnOnce(&mut Session, &mut Turn<'_, '_>) -> Step,
-) -> Step {
-    let patience = session.patience();
-    act(
-        session,
-        &mut Turn {
-            // Nobody is to be woken: what is ready is known by events.
-            cx: &mut Context::from_waker(Waker::noop()),
-            now,
-            patience: &patience,
-            buffer,
-            pipes,
-            again: false,
-        },
-    )
-}
-
-fn enqueue(due: &mut VecDeque<usize>, session: &mut Session, entry: usize) {
+/// Makes it a session's turn, once.
+pub(super) fn enqueue(due: &mut VecDeque<Concern>, session: &mut Session, entry: usize) {
     if !session.queued {
         session.queued = true;
-        due.push_back(entry);
+        due.push_back(Concern::Session(entry));
     }
 }
 

@@ -7,9 +7,11 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Batch;
 
 /// A listener that replies from the address a player dialled, even when it is bound to all of
 /// this machine's addresses (Linux and macOS; elsewhere from the address that the system chooses).
@@ -19,59 +21,27 @@ pub(crate) struct DatagramListener {
     wildcard: bool,
 }
 
-/// On Unix an ICMP report is an error without a datagram; Windows' sockets are unconnected here
-/// and get none.
-#[cfg(not(windows))]
-const ARRIVALS: Interest = Interest::READABLE.add(Interest::ERROR);
-#[cfg(windows)]
-const ARRIVALS: Interest = Interest::READABLE;
-
-/// One datagram that came in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Received {
-    pub(crate) len: usize,
-    pub(crate) from: SocketAddr,
-    /// The address of ours it was sent to, where that has to be remembered.
-    pub(crate) to: Option<IpAddr>,
-}
-
 impl DatagramListener {
     /// `addr` is where `socket` is bound.
-    pub(crate) fn new(socket: UdpSocket, addr: SocketAddr) -> Self {
+    pub(crate) fn new(socket: std::net::UdpSocket, addr: SocketAddr) -> Self {
         Self {
-            socket,
+            socket: UdpSocket::from_std(socket),
             wildcard: addr.ip().is_unspecified(),
         }
     }
 
-    /// Waits until [`Self::try_recv`] is worth a try. Cancel safe.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Takes one datagram, or fails with `WouldBlock`.
-    pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        #[cfg(any(target_os = "linux", target_os = "macos"))]
-        if self.wildcard {
-            let (len, from, to) = self.socket.try_io(Interest::READABLE, || {
-                super::pktinfo::recv(&self.socket, buffer)
-            })?;
-            return Ok(Received { len, from, to });
-        }
-        let (len, from) = self.socket.try_recv_from(buffer)?;
-        Ok(Received {
-            len,
-            from,
-            to: None,
-        })
+    /// Takes what waits; see [`Batch::receive`].
+    pub(crate) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+        batch.receive(&self.socket)
     }
 
     /// Sends one datagram to a player, from the address that player dialled; fails with
     /// `WouldBlock` when the system's send queue is full.
-    ///
-    /// Goes straight to the system: tokio's `try_send` fails on a socket whose first readiness
-    /// event it has not seen yet, and the datagram would be lost.
-    pub(crate) fn try_send(
+    pub(crate) fn send(
         &self,
         payload: &[u8],
         to: SocketAddr,
@@ -82,9 +52,7 @@ impl DatagramListener {
             return super::pktinfo::send(&self.socket, payload, to, from);
         }
         let _ = (self.wildcard, from);
-        SockRef::from(&self.socket)
-            .send_to(payload, &to.into())
-            .map(drop)
+        self.socket.send_to(payload, to).map(drop)
     }
 }
 
@@ -92,7 +60,7 @@ impl DatagramListener {
 ///
 /// Connected on Unix, so that "nothing listens there" is reported to the flow it concerns.
 /// Unconnected on Windows, where such a report can stall a connected socket; the source of each
-/// datagram is then checked here.
+/// datagram is then to be checked.
 #[derive(Debug)]
 pub(crate) struct UpstreamSocket {
     socket: UdpSocket,
@@ -100,7 +68,7 @@ pub(crate) struct UpstreamSocket {
 }
 
 impl UpstreamSocket {
-    /// A socket that talks to `peer` and nobody else. Must be called inside a tokio runtime.
+    /// A socket that talks to `peer` and nobody else.
     pub(crate) fn open(peer: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(peer), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
@@ -116,42 +84,32 @@ impl UpstreamSocket {
             socket.connect(&peer.into())?;
         }
         Ok(Self {
-            socket: UdpSocket::from_std(socket.into())?,
+            socket: UdpSocket::from_std(socket.into()),
             peer,
         })
     }
 
-    /// Waits until [`Self::try_recv`] is worth a try: a datagram, or the news that nothing
-    /// listens there. Cancel safe.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.ready(ARRIVALS).await.map(drop)
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    /// Takes one datagram, or fails with `WouldBlock`. `None`: somebody else sent it.
-    pub(crate) fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if cfg!(windows) {
-            let (len, from) = self.socket.try_recv_from(buffer)?;
-            let ours = from.ip() == self.peer.ip() && from.port() == self.peer.port();
-            return Ok(ours.then_some(len));
-        }
-        let mut receive = || io::Read::read(&mut &*SockRef::from(&self.socket), buffer);
-        // One interest at a time: tokio runs nothing for a combined one.
-        let received = match self.socket.try_io(Interest::READABLE, &mut receive) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.socket.try_io(Interest::ERROR, receive)
-            }
-            received => received,
-        };
-        received.map(Some)
+    /// Takes what waits, or the news that nothing listens there; see [`Batch::receive`].
+    pub(crate) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+        batch.receive(&self.socket)
     }
 
-    /// Sends one datagram, or fails with `WouldBlock`; see [`DatagramListener::try_send`].
-    pub(crate) fn try_send(&self, payload: &[u8]) -> io::Result<()> {
-        let socket = SockRef::from(&self.socket);
+    /// Whether a datagram from `sender` is the game's.
+    pub(crate) fn is_peer(&self, sender: SocketAddr) -> bool {
+        // Elsewhere the system lets nobody else through.
+        cfg!(not(windows)) || (sender.ip() == self.peer.ip() && sender.port() == self.peer.port())
+    }
+
+    /// Sends one datagram, or fails with `WouldBlock`.
+    pub(crate) fn send(&self, payload: &[u8]) -> io::Result<()> {
         if cfg!(windows) {
-            socket.send_to(payload, &self.peer.into()).map(drop)
+            self.socket.send_to(payload, self.peer).map(drop)
         } else {
-            socket.send(payload).map(drop)
+            self.socket.send(payload).map(drop)
         }
     }
 }

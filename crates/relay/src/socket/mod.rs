@@ -31,10 +31,12 @@ mod sys;
 )]
 mod sys;
 
+mod batch;
 mod datagram;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod pktinfo;
 
+pub(crate) use batch::{Arrival, Batch};
 pub(crate) use datagram::{DatagramListener, UpstreamSocket};
 pub use sys::raise_descriptor_limit;
 pub(crate) use sys::{

@@ -2,56 +2,16 @@
 //! (ip(7) `IP_PKTINFO`; RFC 3542 §6). Without it, a host with several addresses answers from one
 //! that the player's game has never heard of.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
+use mio::net::UdpSocket;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage,
-    recvmsg, sendmsg,
-};
-use tokio::net::UdpSocket;
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, sendmsg};
 
-/// Room for one control message of either family, aligned as the system wants it.
-#[repr(align(8))]
-struct ControlBuffer([u8; 128]);
-
-/// Takes one datagram: its length, who sent it, and which address of ours it was sent to.
-pub(super) fn recv(
-    socket: &UdpSocket,
-    buffer: &mut [u8],
-) -> io::Result<(usize, SocketAddr, Option<IpAddr>)> {
-    let mut control = ControlBuffer([0; 128]);
-    let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut slices,
-        Some(&mut control.0),
-        MsgFlags::empty(),
-    )?;
-    let from = message
-        .address
-        .as_ref()
-        .and_then(std_address)
-        .ok_or_else(|| io::Error::other("a datagram without a sender"))?;
-    let to = message.cmsgs()?.find_map(|message| match message {
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            // macOS fills only the destination; Linux' own choice differs from it for broadcasts.
-            let ours = if cfg!(target_os = "macos") {
-                info.ipi_addr
-            } else {
-                info.ipi_spec_dst
-            };
-            Some(Ipv4Addr::from(u32::from_be(ours.s_addr)).into())
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())
-        }
-        _ => None,
-    });
-    Ok((message.bytes, from, to))
-}
+#[cfg(target_os = "macos")]
+pub(super) use self::one::recv;
 
 /// Sends one datagram from an address of ours.
 pub(super) fn send(
@@ -101,14 +61,65 @@ pub(super) fn send(
     Ok(())
 }
 
-fn std_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = || {
+/// Receiving one at a time. On Linux a [`Batch`](super::Batch) does it.
+#[cfg(target_os = "macos")]
+mod one {
+    use std::io::{self, IoSliceMut};
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+    use std::os::fd::AsRawFd;
+
+    use mio::net::UdpSocket;
+    use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+
+    /// Room for one control message of either family, aligned as the system wants it.
+    #[repr(align(8))]
+    struct ControlBuffer([u8; 128]);
+
+    /// Takes one datagram: its length, who sent it, and which address of ours it was sent to.
+    pub(crate) fn recv(
+        socket: &UdpSocket,
+        buffer: &mut [u8],
+    ) -> io::Result<(usize, SocketAddr, Option<IpAddr>)> {
+        let mut control = ControlBuffer([0; 128]);
+        let mut slices = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<SockaddrStorage>(
+            socket.as_raw_fd(),
+            &mut slices,
+            Some(&mut control.0),
+            MsgFlags::empty(),
+        )?;
+        let from = message
+            .address
+            .as_ref()
+            .and_then(std_address)
+            .ok_or_else(|| io::Error::other("a datagram without a sender"))?;
+        let to = message.cmsgs()?.find_map(|message| match message {
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                // macOS fills only the destination; Linux' own choice differs from it for broadcasts.
+                let ours = if cfg!(target_os = "macos") {
+                    info.ipi_addr
+                } else {
+                    info.ipi_spec_dst
+                };
+                Some(Ipv4Addr::from(u32::from_be(ours.s_addr)).into())
+            }
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into())
+            }
+            _ => None,
+        });
+        Ok((message.bytes, from, to))
+    }
+
+    fn std_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+        let v4 = || {
+            address
+                .as_sockaddr_in()
+                .map(|v4| SocketAddrV4::from(*v4).into())
+        };
         address
-            .as_sockaddr_in()
-            .map(|v4| SocketAddrV4::from(*v4).into())
-    };
-    address
-        .as_sockaddr_in6()
-        .map(|v6| SocketAddrV6::from(*v6).into())
-        .or_else(v4)
+            .as_sockaddr_in6()
+            .map(|v6| SocketAddrV6::from(*v6).into())
+            .or_else(v4)
+    }
 }

@@ -3,40 +3,39 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep};
-use tokio_util::task::TaskTracker;
 use via6_core::flow::{Admit, Direction, FlowEnd, FlowId, FlowTable};
-use via6_core::limits::{ACCEPT_BACKOFF, FLOW_NAME_FRESH, FLOWS_PENDING_BYTES};
+use via6_core::limits::{DATAGRAM_BATCH, DATAGRAM_TURN, FLOWS_PENDING_BYTES};
 use via6_core::reason::{DropReason, FlowEndReason};
 
-use super::TURN;
-use crate::buffer::with_buffer;
+use super::Lent;
+use super::name::Name;
 use crate::descriptors::Lease;
-use crate::dial::{Attempts, DialError, literal, resolve};
+use crate::dial::{Attempts, DialError, literal};
+use crate::engine::Concern;
 use crate::event::{Event, Warning};
 use crate::shared::Shared;
-use crate::socket::{DatagramListener, UpstreamSocket, is_exhaustion, is_ours, is_oversize};
+use crate::socket::{Batch, DatagramListener, UpstreamSocket, is_exhaustion, is_ours, is_oversize};
 
 /// All flows of one listener.
-pub(super) struct Flows {
+pub(crate) struct Flows {
+    pub(crate) shared: Arc<Shared>,
     pub(super) listener: DatagramListener,
-    addr: SocketAddr,
-    shared: Arc<Shared>,
-    state: Mutex<State>,
-    tasks: TaskTracker,
-    /// The last answer to the upstream name, and when it came; `None` in it: there was none.
-    looked_up: tokio::sync::Mutex<Option<(Instant, Option<Vec<SocketAddr>>)>>,
-}
-
-struct State {
-    table: FlowTable,
+    pub(crate) address: SocketAddr,
+    pub(super) table: FlowTable,
     live: HashMap<FlowId, Live>,
     /// Bytes that wait for the upstream name in all.
     pending_bytes: usize,
-    ended: u64,
+    pub(super) name: Name,
+    /// Errors that we do not know, in a row.
+    pub(super) unknown: u32,
+    /// When to look at the deadlines of flows, or to receive again.
+    pub(crate) timer: Option<Instant>,
+    /// Receives nothing until then, after an error.
+    pub(crate) paused_until: Option<Instant>,
 }
 
 /// What a flow holds beside its entry in the table.
@@ -45,100 +44,91 @@ struct Live {
     /// The address of ours that the player dialled last; replies leave from there.
     reply_from: Option<IpAddr>,
     /// `None` while the upstream name is being resolved; `pending` then waits for it.
-    socket: Option<Arc<UpstreamSocket>>,
+    upstream: Option<Upstream>,
     pending: Vec<Box<[u8]>>,
-    task: AbortHandle,
+    _lease: Lease,
+}
+
+struct Upstream {
+    socket: UpstreamSocket,
+    /// Where the engine finds the flow by its socket's events.
+    route: usize,
 }
 
 impl Flows {
-    pub(super) fn new(
+    pub(super) fn with(
         shared: Arc<Shared>,
         listener: DatagramListener,
-        addr: SocketAddr,
-    ) -> Arc<Self> {
+        address: SocketAddr,
+        now: Instant,
+    ) -> Self {
         let mut limits = shared.policy.flows;
         // Where descriptors are few, unproven flows make room before TCP goes without.
         limits.flows_max = limits
             .flows_max
             .min(shared.descriptors.capacity() / 2)
             .max(1);
-        let table = FlowTable::new(limits, Instant::now().into_std());
-        let state = State {
-            table,
+        Self {
+            table: FlowTable::new(limits, now),
+            shared,
+            listener,
+            address,
             live: HashMap::new(),
             pending_bytes: 0,
-            ended: 0,
-        };
-        let tasks = TaskTracker::new();
-        Arc::new(Self {
-            listener,
-            addr,
-            shared,
-            state: Mutex::new(state),
-            tasks,
-            looked_up: tokio::sync::Mutex::default(),
-        })
-    }
-
-    pub(super) fn next_deadline(&self) -> Option<std::time::Instant> {
-        self.lock().table.next_deadline()
+            name: Name::default(),
+            unknown: 0,
+            timer: None,
+            paused_until: None,
+        }
     }
 
     /// Claims to come from this very listener: answering it would answer ourselves, for ever.
     pub(super) fn is_own(&self, player: SocketAddr) -> bool {
-        player.port() == self.addr.port() && is_ours(player.ip())
+        player.port() == self.address.port() && is_ours(player.ip())
     }
 
     /// A datagram came from `player` to our address `to`.
     pub(super) fn player_sent(
-        self: &Arc<Self>,
+        &mut self,
         player: SocketAddr,
         to: Option<IpAddr>,
         payload: &[u8],
+        lent: &mut Lent<'_>,
     ) {
         let exempt = self.shared.is_exempt(player);
-        let mut state = self.lock();
-        if self.shared.shutdown.is_draining() && !state.table.knows(player) {
-            // Like a connection while draining: nobody takes it.
-            return;
-        }
-        let now = Instant::now().into_std();
-        match state
+        match self
             .table
-            .on_downstream(player, payload.len(), exempt, now)
+            .on_downstream(player, payload.len(), exempt, lent.now)
         {
             Admit::Forward(id) => {
-                if let Some(live) = state.live.get_mut(&id) {
+                if let Some(live) = self.live.get_mut(&id) {
                     live.reply_from = to;
-                    if let Some(socket) = live.socket.clone() {
-                        self.send_up(&mut state, id, &socket, payload);
-                    }
                 }
+                self.send_up(id, payload);
             }
-            Admit::Queue(id) => self.queue(&mut state, id, to, payload),
+            Admit::Queue(id) => self.queue(id, to, payload),
             Admit::Drop(reason) => self.warn_dropped(reason, player),
             Admit::Open { id, evicted } => {
                 if let Some(end) = evicted {
-                    self.ended(&mut state, &end);
+                    self.ended(&end, lent);
                 }
-                self.open(&mut state, id, player, to, payload);
+                self.open(id, player, to, payload, lent);
             }
         }
     }
 
     /// Lets a datagram wait for the upstream name, if there is room.
-    fn queue(&self, state: &mut State, id: FlowId, to: Option<IpAddr>, payload: &[u8]) {
-        let Some(live) = state.live.get_mut(&id) else {
+    fn queue(&mut self, id: FlowId, to: Option<IpAddr>, payload: &[u8]) {
+        let Some(live) = self.live.get_mut(&id) else {
             return;
         };
         live.reply_from = to;
-        if state.pending_bytes + payload.len() <= FLOWS_PENDING_BYTES {
-            state.pending_bytes += payload.len();
+        if self.pending_bytes + payload.len() <= FLOWS_PENDING_BYTES {
+            self.pending_bytes += payload.len();
             live.pending.push(payload.into());
         } else {
             let (player, reason) = (live.player, DropReason::PendingFull);
-            state
-                .table
+            self.table
                 .on_send_failed(id, Direction::Up, payload.len(), reason);
             self.warn_dropped(reason, player);
         }
@@ -146,243 +136,195 @@ impl Flows {
 
     /// Starts a flow whose first datagram is `payload`.
     fn open(
-        self: &Arc<Self>,
-        state: &mut State,
+        &mut self,
         id: FlowId,
         player: SocketAddr,
         to: Option<IpAddr>,
         payload: &[u8],
+        lent: &mut Lent<'_>,
     ) {
-        let now = Instant::now().into_std();
         let Some(lease) = self.shared.descriptors.lease(1) else {
             // Nobody was told that it began, so nobody is told that it ended.
             let reason = DropReason::DescriptorsFull;
-            state
-                .table
+            self.table
                 .on_send_failed(id, Direction::Up, payload.len(), reason);
-            let _ = state.table.on_open_failed(id, now);
+            let _ = self.table.on_open_failed(id, lent.now);
             self.warn_dropped(reason, player);
             return;
         };
-        let (listener, upstream) = (self.addr, &self.shared.upstream);
-        let opened = Event::FlowOpened {
+        self.shared.notices.tell(&Event::FlowOpened {
             flow: id,
-            listener,
+            listener: self.address,
             downstream: player,
-            upstream,
-        };
-        self.shared.notices.tell(&opened);
-        let socket = match literal(upstream).map(UpstreamSocket::open) {
-            Some(Ok(socket)) => Some(Arc::new(socket)),
-            Some(Err(error)) => {
-                let peer = literal(upstream).unwrap_or(player);
-                let failure = DialError::PeerUnreachable(Attempts(vec![(peer, error)]));
-                self.dial_failed(state, id, &failure);
-                return;
-            }
-            None => None,
-        };
-        let task = self
-            .tasks
-            .spawn(Arc::clone(self).serve(id, socket.clone(), lease))
-            .abort_handle();
-        let mut pending = Vec::new();
-        if socket.is_none() {
-            state.pending_bytes += payload.len();
-            pending.push(payload.into());
-        }
+            upstream: &self.shared.upstream,
+        });
+        self.pending_bytes += payload.len();
         let live = Live {
             player,
             reply_from: to,
-            socket: socket.clone(),
-            pending,
-            task,
+            upstream: None,
+            pending: vec![payload.into()],
+            _lease: lease,
         };
-        state.live.insert(id, live);
-        if let Some(socket) = socket {
-            state.table.on_opened(id);
-            self.send_up(state, id, &socket, payload);
+        self.live.insert(id, live);
+        match literal(&self.shared.upstream) {
+            Some(peer) => self.dial(id, &[peer], lent),
+            None => self.wait_for_name(id, lent),
         }
     }
 
-    /// The task of one flow: dial if that is still to be done, then carry replies until aborted.
-    async fn serve(self: Arc<Self>, id: FlowId, socket: Option<Arc<UpstreamSocket>>, lease: Lease) {
-        // Given back when this task is gone, and its socket with it.
-        let _lease = lease;
-        let socket = match socket {
-            Some(socket) => socket,
-            None => match self.dial().await {
-                Ok(socket) => {
-                    let socket = Arc::new(socket);
-                    self.opened(id, &socket);
-                    socket
-                }
-                Err(failure) => {
-                    let mut state = self.lock();
-                    return self.dial_failed(&mut state, id, &failure);
-                }
-            },
-        };
-        loop {
-            let troubled = socket.readable().await.is_err() || !self.carry_replies(id, &socket);
-            if troubled {
-                sleep(ACCEPT_BACKOFF.0).await;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// A socket to the first address of the upstream name that there is a route to. Cancel safe.
-    async fn dial(&self) -> Result<UpstreamSocket, DialError> {
+    /// Gives a flow its socket, to the first of these addresses that there is a route to, and sends
+    /// what has waited for it.
+    pub(super) fn dial(&mut self, id: FlowId, peers: &[SocketAddr], lent: &mut Lent<'_>) {
         let mut tried = Vec::new();
-        for addr in self.look_up().await? {
-            match UpstreamSocket::open(addr) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => tried.push((addr, error)),
+        for &peer in peers {
+            match self.connect(id, peer, lent) {
+                Ok(()) => return,
+                Err(error) => tried.push((peer, error)),
             }
         }
-        Err(DialError::PeerUnreachable(Attempts(tried)))
+        let failure = DialError::PeerUnreachable(Attempts(tried));
+        self.dial_failed(id, &failure, lent);
     }
 
-    /// The upstream's addresses. One look-up serves all flows that open meanwhile: who forges
-    /// players' addresses must not be able to keep the resolver busy.
-    async fn look_up(&self) -> Result<Vec<SocketAddr>, DialError> {
-        let mut looked_up = self.looked_up.lock().await;
-        if let Some((at, answer)) = &*looked_up
-            && at.elapsed() < FLOW_NAME_FRESH
-        {
-            let name = self.shared.upstream.host.to_string();
-            let source = io::Error::other("a moment ago it had none");
-            return answer
-                .clone()
-                .ok_or(DialError::PeerUnknown { name, source });
-        }
-        let answer = resolve(&self.shared.upstream).await;
-        *looked_up = Some((Instant::now(), answer.as_ref().ok().cloned()));
-        answer
-    }
-
-    /// The name was resolved: what waited for it goes out.
-    fn opened(&self, id: FlowId, socket: &Arc<UpstreamSocket>) {
-        let mut state = self.lock();
-        state.table.on_opened(id);
-        let Some(live) = state.live.get_mut(&id) else {
-            return;
+    fn connect(&mut self, id: FlowId, peer: SocketAddr, lent: &mut Lent<'_>) -> io::Result<()> {
+        let mut socket = UpstreamSocket::open(peer)?;
+        let route = lent.routes.vacant_key();
+        socket.register(lent.registry, Concern::FlowUpstream(route).token())?;
+        let Some(live) = self.live.get_mut(&id) else {
+            return Ok(());
         };
-        live.socket = Some(Arc::clone(socket));
+        lent.routes.insert((lent.key.entry, id));
+        live.upstream = Some(Upstream { socket, route });
         let pending = std::mem::take(&mut live.pending);
-        state.pending_bytes -= pending.iter().map(|payload| payload.len()).sum::<usize>();
+        self.pending_bytes -= pending.iter().map(|payload| payload.len()).sum::<usize>();
+        self.table.on_opened(id);
         for payload in pending {
-            self.send_up(&mut state, id, socket, &payload);
+            self.send_up(id, &payload);
         }
+        Ok(())
     }
 
-    fn dial_failed(&self, state: &mut State, id: FlowId, failure: &DialError) {
+    pub(super) fn dial_failed(&mut self, id: FlowId, failure: &DialError, lent: &mut Lent<'_>) {
         self.shared
             .notices
             .warn(&Warning::FlowDialFailed { failure });
-        if let Some(end) = state.table.on_open_failed(id, Instant::now().into_std()) {
-            self.ended(state, &end);
+        if let Some(end) = self.table.on_open_failed(id, lent.now) {
+            self.ended(&end, lent);
         }
     }
 
-    /// Hands on what the game has answered, up to [`TURN`] datagrams. False: an error that says
-    /// nothing about one datagram.
-    fn carry_replies(&self, id: FlowId, socket: &UpstreamSocket) -> bool {
-        with_buffer(|buffer| {
-            for _ in 0..TURN {
-                match socket.try_recv(buffer) {
-                    Ok(Some(len)) => self.upstream_sent(id, buffer.get(..len).unwrap_or_default()),
-                    Ok(None) => self.dropped(Some(id), DropReason::WrongSource),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if is_closed_port(&error) => self.upstream_silent(),
-                    Err(_) => return false,
-                }
-            }
-            true
-        })
+    /// Flows that wait for the upstream name.
+    pub(super) fn waiting(&self) -> Vec<FlowId> {
+        let waiting = self.live.iter().filter(|(_, live)| live.upstream.is_none());
+        waiting.map(|(&id, _)| id).collect()
     }
 
-    fn upstream_sent(&self, id: FlowId, payload: &[u8]) {
-        let mut state = self.lock();
-        let now = Instant::now().into_std();
-        match state.table.on_upstream(id, payload.len(), now) {
+    /// Hands on what the game has answered, up to [`DATAGRAM_TURN`] datagrams. True: there may be
+    /// more.
+    pub(crate) fn carry_replies(&mut self, id: FlowId, batch: &mut Batch, now: Instant) -> bool {
+        for _ in 0..DATAGRAM_TURN / DATAGRAM_BATCH {
+            let Some(Upstream { socket, .. }) =
+                self.live.get(&id).and_then(|live| live.upstream.as_ref())
+            else {
+                return false;
+            };
+            match socket.receive(batch) {
+                Ok(more) => {
+                    for arrival in batch.arrivals() {
+                        self.upstream_sent(id, arrival.from, arrival.payload, now);
+                    }
+                    if !more {
+                        return false;
+                    }
+                }
+                Err(error) if is_closed_port(&error) => self.upstream_silent(),
+                // Nothing waits; or it says nothing about one datagram, and the next event will
+                // tell whether it lasts.
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn upstream_sent(&mut self, id: FlowId, from: SocketAddr, payload: &[u8], now: Instant) {
+        let Some(live) = self.live.get(&id) else {
+            return;
+        };
+        let Some(upstream) = &live.upstream else {
+            return;
+        };
+        if !upstream.socket.is_peer(from) {
+            self.table.on_dropped(Some(id), DropReason::WrongSource);
+            return;
+        }
+        match self.table.on_upstream(id, payload.len(), now) {
             Ok(player) => {
-                let reply_from = state.live.get(&id).and_then(|live| live.reply_from);
-                if let Err(error) = self.listener.try_send(payload, player, reply_from) {
+                if let Err(error) = self.listener.send(payload, player, live.reply_from) {
                     let reason = drop_reason(&error);
-                    state
-                        .table
+                    self.table
                         .on_send_failed(id, Direction::Down, payload.len(), reason);
                     self.warn_dropped(reason, player);
                 }
             }
             Err(DropReason::FlowEnded) => {}
-            Err(reason) => {
-                if let Some(live) = state.live.get(&id) {
-                    self.warn_dropped(reason, live.player);
-                }
-            }
+            Err(reason) => self.warn_dropped(reason, live.player),
         }
     }
 
-    fn send_up(&self, state: &mut State, id: FlowId, socket: &UpstreamSocket, payload: &[u8]) {
-        let mut sent = socket.try_send(payload);
+    fn send_up(&mut self, id: FlowId, payload: &[u8]) {
+        let Some(live) = self.live.get(&id) else {
+            return;
+        };
+        let Some(upstream) = &live.upstream else {
+            return;
+        };
+        let mut sent = upstream.socket.send(payload);
         if sent.as_ref().is_err_and(is_closed_port) {
             // The answer to an *earlier* datagram: the system reports it once instead of sending.
             self.upstream_silent();
-            sent = socket.try_send(payload);
+            sent = upstream.socket.send(payload);
         }
         if let Err(error) = sent {
-            let reason = drop_reason(&error);
-            state
-                .table
+            let (player, reason) = (live.player, drop_reason(&error));
+            self.table
                 .on_send_failed(id, Direction::Up, payload.len(), reason);
-            if reason != DropReason::Refused
-                && let Some(live) = state.live.get(&id)
-            {
-                self.warn_dropped(reason, live.player);
+            if reason != DropReason::Refused {
+                self.warn_dropped(reason, player);
             }
         }
     }
 
-    pub(super) fn expire(&self) {
-        let mut state = self.lock();
-        for end in state.table.expire(Instant::now().into_std()) {
-            self.ended(&mut state, &end);
+    /// When something is to be done by itself next.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        let deadline = self.table.next_deadline();
+        self.paused_until.into_iter().chain(deadline).min()
+    }
+
+    /// Ends the flows that have been silent too long.
+    pub(crate) fn expire(&mut self, lent: &mut Lent<'_>) {
+        for end in self.table.expire(lent.now) {
+            self.ended(&end, lent);
         }
     }
 
-    /// Ends every flow, and returns how many there were in all.
-    pub(super) async fn end_all(&self) -> u64 {
-        let ended = {
-            let mut state = self.lock();
-            let now = Instant::now().into_std();
-            for end in state.table.end_all(FlowEndReason::Stopped, now) {
-                self.ended(&mut state, &end);
-            }
-            state.ended
-        };
-        self.tasks.close();
-        self.tasks.wait().await;
-        ended
+    /// Ends every flow.
+    pub(crate) fn end_all(&mut self, lent: &mut Lent<'_>) {
+        for end in self.table.end_all(FlowEndReason::Stopped, lent.now) {
+            self.ended(&end, lent);
+        }
     }
 
-    fn ended(&self, state: &mut State, end: &FlowEnd) {
-        state.ended += 1;
-        if let Some(live) = state.live.remove(&end.id) {
-            live.task.abort();
-            state.pending_bytes -= live
-                .pending
-                .iter()
-                .map(|payload| payload.len())
-                .sum::<usize>();
+    fn ended(&mut self, end: &FlowEnd, lent: &mut Lent<'_>) {
+        self.shared.flows.fetch_add(1, Ordering::Relaxed);
+        if let Some(live) = self.live.remove(&end.id) {
+            let waited = live.pending.iter().map(|payload| payload.len());
+            self.pending_bytes -= waited.sum::<usize>();
+            if let Some(upstream) = live.upstream {
+                lent.routes.try_remove(upstream.route);
+            }
         }
         self.shared.notices.tell(&Event::FlowEnded { end });
-    }
-
-    pub(super) fn dropped(&self, id: Option<FlowId>, reason: DropReason) {
-        self.lock().table.on_dropped(id, reason);
     }
 
     fn upstream_silent(&self) {
@@ -395,10 +337,6 @@ impl Flows {
         self.shared
             .notices
             .warn(&Warning::Dropped { reason, player });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,103 +1,116 @@
 //! The I/O shell around the flow table of `via6_core::flow`: receives, asks the table, performs
 //! exactly what it says.
 //!
-//! One task receives what players send; each flow has a task that receives what the game answers.
-//! Datagrams never wait here, except for the upstream name to be resolved.
+//! Runs on the engine's thread: one socket hears all players of a listener, and each flow has one of
+//! its own toward the game. Datagrams never wait here, except for the upstream name to be resolved.
 
 mod flows;
+mod name;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
-use tokio::time::{Instant, sleep, sleep_until};
-use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_UNKNOWN_ERRORS_MAX};
+use mio::{Registry, Token};
+use slab::Slab;
+use via6_core::flow::FlowId;
+use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_UNKNOWN_ERRORS_MAX, DATAGRAM_TURN};
 use via6_core::reason::DropReason;
 
-use self::flows::Flows;
-use crate::buffer::with_buffer;
+pub(crate) use self::flows::Flows;
+pub(crate) use self::name::Answer;
+use crate::engine::{Inbox, Key};
 use crate::event::{Protocol, Warning};
 use crate::shared::Shared;
-use crate::socket::{DatagramListener, is_exhaustion, is_oversize};
+use crate::socket::{Arrival, Batch, DatagramListener, is_exhaustion, is_oversize};
 
-/// Datagrams that one task handles before the others have their turn.
-const TURN: usize = 32;
-
-/// Receives from players until the relay ends. Returns the number of flows there were.
-pub(crate) async fn run(shared: &Arc<Shared>, udp: Option<(SocketAddr, UdpSocket)>) -> u64 {
-    let Some((addr, socket)) = udp else {
-        return 0;
-    };
-    let flows = Flows::new(
-        Arc::clone(shared),
-        DatagramListener::new(socket, addr),
-        addr,
-    );
-    let mut unknown = 0;
-    let mut deadline = pin!(sleep(Duration::ZERO));
-    loop {
-        let next = flows.next_deadline();
-        if let Some(next) = next
-            .map(Instant::from_std)
-            .filter(|next| *next != deadline.deadline())
-        {
-            deadline.as_mut().reset(next);
-        }
-        let turn = tokio::select! {
-            ready = flows.listener.readable() => ready.and_then(|()| receive(&flows)),
-            () = deadline.as_mut(), if next.is_some() => {
-                flows.expire();
-                continue;
-            }
-            () = shared.shutdown.ending() => break,
-        };
-        match turn {
-            Ok(()) => unknown = 0,
-            Err(error) => {
-                let protocol = Protocol::Udp;
-                unknown += u32::from(!is_exhaustion(&error));
-                if unknown >= ACCEPT_UNKNOWN_ERRORS_MAX {
-                    shared.listener_ended(addr, protocol, error);
-                    break;
-                }
-                let warning = Warning::ListenerTroubled {
-                    listener: addr,
-                    protocol,
-                    error: &error,
-                };
-                shared.notices.warn(&warning);
-                sleep_until(Instant::now() + ACCEPT_BACKOFF.0 * unknown.max(1)).await;
-            }
-        }
-        tokio::task::yield_now().await;
-    }
-    flows.end_all().await
+/// What the engine lends to the flows of a listener that act.
+pub(crate) struct Lent<'a> {
+    pub(crate) registry: &'a Registry,
+    /// Which flow, of which listener, an upstream socket belongs to.
+    pub(crate) routes: &'a mut Slab<(usize, FlowId)>,
+    /// This listener's entry in the engine's table.
+    pub(crate) key: Key,
+    pub(crate) inbox: &'a Arc<Inbox>,
+    pub(crate) now: Instant,
 }
 
-/// Handles what has arrived at the listener, up to [`TURN`] datagrams. The error is one that we
-/// do not know: those that concern one datagram or one player are dealt with here.
-fn receive(flows: &Arc<Flows>) -> io::Result<()> {
-    with_buffer(|buffer| {
-        for _ in 0..TURN {
-            match flows.listener.try_recv(buffer) {
-                Ok(received) if flows.is_own(received.from) => {
-                    flows.dropped(None, DropReason::OwnAddress);
-                    flows.warn_dropped(DropReason::OwnAddress, received.from);
+/// What has come of receiving.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Everything that waited.
+    All,
+    /// A fair share, and there may be more.
+    Share,
+    /// The system reports an error that we do not know; to be tried again after this long.
+    Troubled(Duration),
+    /// Too many of those in a row: this listener is over.
+    Ended(io::Error),
+}
+
+impl Flows {
+    /// Without flows yet. The errors are those of watching the socket.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        socket: std::net::UdpSocket,
+        token: Token,
+        lent: &Lent<'_>,
+    ) -> io::Result<Self> {
+        let mut listener = DatagramListener::new(socket, address);
+        listener.register(lent.registry, token)?;
+        Ok(Self::with(shared, listener, address, lent.now))
+    }
+
+    /// Handles what has arrived at the listener, up to [`DATAGRAM_TURN`] datagrams.
+    pub(crate) fn receive(&mut self, batch: &mut Batch, lent: &mut Lent<'_>) -> Heard {
+        let mut heard = 0;
+        while heard < DATAGRAM_TURN {
+            match self.listener.receive(batch) {
+                Ok(more) => {
+                    self.unknown = 0;
+                    for arrival in batch.arrivals() {
+                        heard += 1;
+                        self.heard(&arrival, lent);
+                    }
+                    if !more {
+                        return Heard::All;
+                    }
                 }
-                Ok(received) => {
-                    let payload = buffer.get(..received.len).unwrap_or_default();
-                    flows.player_sent(received.from, received.to, payload);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if concerns_one_player(&error) => {}
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::All,
+                // Counts as well: somebody may keep them coming.
+                Err(error) if concerns_one_player(&error) => heard += 1,
+                Err(error) => return self.troubled(error),
             }
         }
-        Ok(())
-    })
+        Heard::Share
+    }
+
+    fn heard(&mut self, arrival: &Arrival<'_>, lent: &mut Lent<'_>) {
+        let (player, reason) = (arrival.from, DropReason::OwnAddress);
+        if self.is_own(player) {
+            self.table.on_dropped(None, reason);
+            self.warn_dropped(reason, player);
+        } else if self.shared.shutdown.is_draining() && !self.table.knows(player) {
+            // Like a connection while draining: nobody takes it.
+        } else {
+            self.player_sent(player, arrival.to, arrival.payload, lent);
+        }
+    }
+
+    fn troubled(&mut self, error: io::Error) -> Heard {
+        self.unknown += u32::from(!is_exhaustion(&error));
+        if self.unknown >= ACCEPT_UNKNOWN_ERRORS_MAX {
+            return Heard::Ended(error);
+        }
+        self.shared.notices.warn(&Warning::ListenerTroubled {
+            listener: self.address,
+            protocol: Protocol::Udp,
+            error: &error,
+        });
+        Heard::Troubled(ACCEPT_BACKOFF.0 * self.unknown.max(1))
+    }
 }
 
 /// Some player's port is closed or unreachable, reported on the socket of all (Windows 10054 and

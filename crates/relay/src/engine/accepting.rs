@@ -1,0 +1,141 @@
+//! The engine's TCP listeners: who comes in becomes a session, or is refused.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+use socket2::SockRef;
+use via6_core::limits::ACCEPT_TURN;
+
+use super::listener::{Accepted, Listener};
+use super::session::{Place, Session};
+use super::ticket::Ticket;
+use super::worker::{Worker, enqueue};
+use super::{Concern, Key};
+use crate::event::{Protocol, Warning};
+use crate::shared::Shared;
+use crate::socket;
+
+impl Worker {
+    pub(super) fn listen(
+        &mut self,
+        shared: Arc<Shared>,
+        address: SocketAddr,
+        socket: std::net::TcpListener,
+    ) {
+        let entry = self.listeners.vacant_key();
+        let token = Concern::Listener(entry).token();
+        let registry = self.poll.registry();
+        match Listener::new(Arc::clone(&shared), address, socket, registry, token) {
+            Ok(listener) => {
+                self.listeners.insert(listener);
+                // What came before it was registered.
+                self.due.push_back(Concern::Listener(entry));
+            }
+            Err(error) => shared.listener_ended(address, Protocol::Tcp, error),
+        }
+    }
+
+    pub(super) fn stop_listening(&mut self, shared: &Arc<Shared>) {
+        let theirs: Vec<_> = self
+            .listeners
+            .iter()
+            .filter(|(_, listener)| Arc::ptr_eq(&listener.shared, shared))
+            .map(|(entry, _)| entry)
+            .collect();
+        for entry in theirs {
+            self.close_listener(entry);
+        }
+    }
+
+    fn close_listener(&mut self, entry: usize) -> Option<Listener> {
+        let mut listener = self.listeners.try_remove(entry)?;
+        self.timers
+            .disarm(&mut listener.timer, Concern::Listener(entry));
+        Some(listener)
+    }
+
+    /// Accepts for a listener, up to [`ACCEPT_TURN`] connections.
+    pub(super) fn accept(&mut self, entry: usize) {
+        for _ in 0..ACCEPT_TURN {
+            let Some(listener) = self.listeners.get_mut(entry) else {
+                return;
+            };
+            // In its pause after an error.
+            if listener.timer.is_some() {
+                return;
+            }
+            let (address, protocol) = (listener.address, Protocol::Tcp);
+            let accepted = listener.accept();
+            let shared = Arc::clone(&listener.shared);
+            let pause = match accepted {
+                Accepted::Connection(stream, peer) => {
+                    self.admit(&shared, address, stream, peer);
+                    continue;
+                }
+                Accepted::None => return,
+                Accepted::Exhausted(error, pause) => {
+                    let (listener, error) = (address, &error);
+                    shared
+                        .notices
+                        .warn(&Warning::AcceptExhausted { listener, error });
+                    pause
+                }
+                Accepted::Troubled(error, pause) => {
+                    shared.notices.warn(&Warning::ListenerTroubled {
+                        listener: address,
+                        protocol,
+                        error: &error,
+                    });
+                    pause
+                }
+                Accepted::Ended(error) => {
+                    self.close_listener(entry);
+                    return shared.listener_ended(address, protocol, error);
+                }
+            };
+            let at = self.now + pause;
+            if let Some(listener) = self.listeners.get_mut(entry) {
+                self.timers
+                    .arm(&mut listener.timer, at, Concern::Listener(entry));
+            }
+            return;
+        }
+        self.due.push_back(Concern::Listener(entry));
+    }
+
+    /// Starts a session, or refuses it by RST.
+    fn admit(
+        &mut self,
+        shared: &Arc<Shared>,
+        listener: SocketAddr,
+        stream: TcpStream,
+        downstream: SocketAddr,
+    ) {
+        let taken = Ticket::take(shared, listener, downstream, &mut self.pipes, self.now);
+        let ticket = match taken {
+            Ok(ticket) => ticket,
+            Err(reason) => {
+                socket::reset_on_close(&SockRef::from(&stream));
+                drop(stream);
+                shared.notices.warn(&Warning::Shed { reason, downstream });
+                return;
+            }
+        };
+        socket::tune_accepted(&SockRef::from(&stream), listener.ip(), downstream.ip());
+        self.serial += 1;
+        let entry = self.sessions.vacant_key();
+        let place = Place {
+            registry: self.poll.registry(),
+            inbox: &self.inbox,
+            key: Key {
+                entry,
+                serial: self.serial,
+            },
+        };
+        if let Some(session) = Session::open(ticket, stream, &place, self.now) {
+            let session = self.sessions.vacant_entry().insert(session);
+            enqueue(&mut self.due, session, entry);
+        }
+    }
+}
