@@ -197,13 +197,12 @@ fn prepare(
 }
 
 fn command(hop: &CommandLine, places: &mut Places<'_>, log: &Path) -> anyhow::Result<Command> {
+    let environment = places.begin_command(&hop.environment)?.clone();
     let mut command = Command::new(places.fill(&hop.program)?);
     for argument in &hop.arguments {
         command.arg(places.fill(argument)?);
     }
-    for (variable, value) in &hop.environment {
-        command.env(variable, places.fill(value)?);
-    }
+    command.envs(environment);
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command
         .stdin(Stdio::null())

@@ -98,10 +98,12 @@ impl CommandLine {
         })
     }
 
-    /// First line with a digit in it that the program prints when asked for its version.
+    /// What the program says when asked for its version; where it does not say it, what Debian's
+    /// package of that name has.
     pub(super) fn version(&self, via6: Option<&Path>) -> Option<String> {
         let program = self.locate(via6)?;
-        let flag = match program.file_name()?.to_str()? {
+        let name = program.file_name()?.to_str()?;
+        let flag = match name {
             "socat" => "-V",
             "haproxy" | "nginx" => "-v",
             _ => "--version",
@@ -113,12 +115,48 @@ impl CommandLine {
             .ok()?;
         // nginx answers on stderr.
         let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
-        let line = text
-            .lines()
-            .find(|line| line.contains(|c: char| c.is_ascii_digit()))?;
-        Some(line.trim().chars().take(80).collect())
+        version_line(name, &String::from_utf8_lossy(&text)).or_else(|| package_version(name))
     }
+}
+
+/// The line with a number like 1.2 in it, rather one that calls it a version; with the program's
+/// name in front if it does not say that.
+fn version_line(name: &str, text: &str) -> Option<String> {
+    let is_numbered = |line: &&str| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        line.bytes().enumerate().any(|(index, byte)| {
+            let bytes = line.as_bytes();
+            byte == b'.' && digit(bytes.get(index.wrapping_sub(1))) && digit(bytes.get(index + 1))
+        })
+    };
+    let says_version = |line: &&str| line.to_ascii_lowercase().contains("version");
+    let mut numbered = text.lines().filter(is_numbered);
+    let line = numbered
+        .clone()
+        .find(says_version)
+        .or_else(|| numbered.next())?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(80).collect();
+    let names_itself = line.to_ascii_lowercase().contains(name);
+    Some(if names_itself {
+        line
+    } else {
+        format!("{name}: {line}")
+    })
+}
+
+fn package_version(name: &str) -> Option<String> {
+    let output = Command::new("dpkg-query")
+        .args([
+            "--show",
+            "--showformat=${Package} ${Version} (Debian)",
+            name,
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let known = output.status.success() && !output.stdout.is_empty();
+    known.then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 impl fmt::Display for CommandLine {
@@ -187,6 +225,18 @@ mod tests {
     fn arguments_may_hold_an_equals_sign() {
         let chain = chain("x = socat TCP4-LISTEN:1,bind=::1 --a=b").unwrap();
         assert_eq!(chain.hops[0].arguments, ["TCP4-LISTEN:1,bind=::1", "--a=b"]);
+    }
+
+    #[test]
+    fn a_version_is_found_among_what_programs_print() {
+        let line = |name, text| version_line(name, text);
+        let rathole = "rathole\nBuild Timestamp:  23.9\nBuild Version:    0.5.0";
+        assert_eq!(
+            line("rathole", rathole).unwrap(),
+            "rathole: Build Version: 0.5.0"
+        );
+        assert_eq!(line("realm", "Realm 2.9.4 [x]").unwrap(), "Realm 2.9.4 [x]");
+        assert_eq!(line("6tunnel", "usage: 6tunnel [-146dvh] [-s host]"), None);
     }
 
     #[test]
