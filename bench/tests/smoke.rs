@@ -67,11 +67,17 @@ fn assert_measured(report: &Value, chain: &str, workloads: &[&str]) {
 const ALL: &[&str] = &[
     "pingpong",
     "split",
+    "game",
     "bulk-down-1",
+    "bulk-up-1",
     "bulk-both-4",
     "connrate",
     "idle",
-    "udp",
+    "udp-64",
+    "udp-512",
+    "udp-1200",
+    "udp-rate",
+    "udp-flood",
 ];
 
 #[test]

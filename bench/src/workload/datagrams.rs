@@ -23,7 +23,7 @@ pub(super) struct Datagrams {
 
 impl Workload for Datagrams {
     fn name(&self) -> String {
-        "udp".to_owned()
+        format!("udp-{}", self.size)
     }
 
     fn describe(&self) -> String {
@@ -108,8 +108,8 @@ impl Workload for Datagrams {
         Ok(Measured::new(
             &usage,
             [
-                ("p50_us", times.quantile_us(50).unwrap_or_default()),
-                ("p99_us", times.quantile_us(99).unwrap_or_default()),
+                ("p50_us", times.quantile_us(500).unwrap_or_default()),
+                ("p99_us", times.quantile_us(990).unwrap_or_default()),
                 ("relay_us", usage.relay_ns as f64 / 1e3 / count as f64),
                 ("lost", f64::from(lost)),
                 ("round_trips", count as f64),

@@ -95,8 +95,8 @@ impl Workload for PingPong {
         Ok(Measured::new(
             &usage,
             [
-                ("p50_us", times.quantile_us(50).unwrap_or_default()),
-                ("p99_us", times.quantile_us(99).unwrap_or_default()),
+                ("p50_us", times.quantile_us(500).unwrap_or_default()),
+                ("p99_us", times.quantile_us(990).unwrap_or_default()),
                 ("relay_us", usage.relay_ns as f64 / 1e3 / count as f64),
                 ("total_us", usage.total_ns as f64 / 1e3 / count as f64),
                 ("round_trips", count as f64),
