@@ -13,7 +13,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "via6-bench", version)]
 pub struct Args {
-    /// Measure only these, e.g. `pingpong,bulk` [default: all]
+    /// Measure only these, e.g. `pingpong,bulk` [default: all but instructions]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "MODE")]
     pub(crate) only: Vec<Mode>,
 
@@ -95,6 +95,14 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) sessions: Option<u32>,
 
+    /// instructions: write them to a file, for `--compare`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// instructions: fail when there are more than a file of `--record` says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+
     /// Seconds after which one measurement is given up
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) limit: u64,
@@ -102,6 +110,18 @@ pub struct Args {
     /// Also write everything, every round, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Also write the table to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
+    /// Also draw the main figures, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+
+    /// Also write a page with everything and its picture: benchmarks.md and benchmarks.svg
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) docs: Option<PathBuf>,
 
     /// List the chains with their commands, and do nothing else
     #[arg(long)]
@@ -129,6 +149,8 @@ pub(crate) enum Mode {
     UdpRate,
     /// As many datagrams as get through
     UdpFlood,
+    /// User-space instructions of via6 for a message; needs valgrind
+    Instructions,
 }
 
 /// What is confined to one CPU.
@@ -209,8 +231,10 @@ impl Args {
             );
             Ok(Duration::from_secs_f32(seconds))
         };
+        let counts_only = self.only == [Mode::Instructions];
         Ok(Sizes {
-            rounds: pick(self.rounds, 5, 1),
+            // Counting again gives the same.
+            rounds: pick(self.rounds, if counts_only { 1 } else { 5 }, 1),
             count: pick(self.count, 20_000, 300),
             bulk_bytes: u64::from(pick(self.mib, 1024, 16)) << 20,
             game_for: last(5.0, 0.3)?,
@@ -220,7 +244,8 @@ impl Args {
     }
 
     pub(crate) fn wants(&self, mode: Mode) -> bool {
-        self.only.is_empty() || self.only.contains(&mode)
+        let by_default = self.only.is_empty() && mode != Mode::Instructions;
+        by_default || self.only.contains(&mode)
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::chain::Protocol as Carried;
 use crate::client::{SILENCE_LIMIT, make_room, prepare};
 use crate::pattern::{self, Check, Until};
 
@@ -62,6 +63,14 @@ enum End {
 }
 
 impl Server {
+    /// `threads` is how many TCP sessions can be served at once.
+    pub(crate) fn start(protocol: Carried, threads: usize) -> anyhow::Result<Self> {
+        match protocol {
+            Carried::Tcp => Self::tcp(threads),
+            Carried::Udp => Self::udp(),
+        }
+    }
+
     /// `threads` is how many sessions can be served at once; held ones don't count.
     pub(crate) fn tcp(threads: usize) -> anyhow::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;

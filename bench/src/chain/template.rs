@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::{Chain, Protocol};
 
@@ -28,11 +28,7 @@ pub(super) fn parse(line: &str, folder: &Path) -> anyhow::Result<Chain> {
         .next()
         .context("there is no name before the `=`")?
         .to_owned();
-    let protocol = match words.next() {
-        None | Some("tcp") => Protocol::Tcp,
-        Some("udp") => Protocol::Udp,
-        Some(other) => bail!("{other:?} is neither tcp nor udp"),
-    };
+    let protocol = words.next().map_or(Ok(Protocol::Tcp), str::parse)?;
     ensure!(
         words.next().is_none(),
         "more than a name and a protocol before the `=`"
@@ -69,6 +65,13 @@ impl CommandLine {
         })
     }
 
+    /// The program and its arguments.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .map(String::as_str)
+    }
+
     pub(super) fn is_own(&self) -> bool {
         self.program == "{via6}"
     }
@@ -81,10 +84,7 @@ impl CommandLine {
         if program.components().count() > 1 {
             return program.is_file().then(|| program.to_owned());
         }
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(program))
-            .find(|file| file.is_file())
+        on_path(program)
     }
 
     pub(super) fn missing(&self, via6: Option<&Path>) -> Option<String> {
@@ -117,6 +117,18 @@ impl CommandLine {
         let text = [output.stdout, output.stderr].concat();
         version_line(name, &String::from_utf8_lossy(&text)).or_else(|| package_version(name))
     }
+}
+
+fn on_path(program: &Path) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Whether a program can be run by its name.
+pub(crate) fn is_installed(program: &str) -> bool {
+    on_path(Path::new(program)).is_some()
 }
 
 /// The line with a number like 1.2 in it, rather one that calls it a version; with the program's

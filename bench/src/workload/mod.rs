@@ -15,10 +15,14 @@ mod udp_rate;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use datagrams::exchange_datagrams;
+pub(crate) use ping_pong::exchange_messages;
+
 use crate::args::{Args, Mode, Pin, Sizes};
 use crate::chain::{Protocol, Running};
 use crate::figures::{Metric, Sample};
 use crate::meter::{Meter, Noise, Usage};
+use crate::report::Heading;
 
 /// One load, to be run through any chain.
 pub(crate) trait Workload {
@@ -83,6 +87,17 @@ impl Measured {
 pub(crate) struct Planned {
     pub(crate) workload: Box<dyn Workload>,
     pub(crate) pinned: bool,
+}
+
+impl Planned {
+    pub(crate) fn heading(&self) -> Heading {
+        Heading {
+            name: self.workload.name(),
+            description: self.workload.describe(),
+            pinned: self.pinned,
+            metrics: self.workload.metrics(),
+        }
+    }
 }
 
 /// Longest that a round-trip measurement goes on collecting: a chain that stalls for 40 ms at each

@@ -5,7 +5,7 @@
 //! correct for (coordinated omission), and nothing said about queues under load either.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -103,6 +103,18 @@ impl Workload for PingPong {
             ],
         ))
     }
+}
+
+/// As many messages there and back over a new session.
+pub(crate) fn exchange_messages(
+    entrance: SocketAddr,
+    size: usize,
+    count: u32,
+) -> anyhow::Result<()> {
+    let stream = connect_through(entrance)?;
+    ask(&stream, request::ECHO, size as u64)?;
+    let mut message = Message::new(size);
+    (0..count).try_for_each(|number| message.round_trip(&stream, number, None))
 }
 
 /// One message and the room for its answer. Each differs from the one before by its number.
