@@ -3,6 +3,7 @@
 //! A command is `VARIABLE=value … PROGRAM argument …`, cut at spaces; quotes, single or double, keep
 //! them. It is not a shell: nothing is expanded except the placeholders (`places`).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -174,17 +175,22 @@ fn package_version(name: &str) -> Option<String> {
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (variable, value) in &self.environment {
-            write!(f, "{variable}={value} ")?;
+            write!(f, "{variable}={} ", quoted(value))?;
         }
         write!(f, "{}", self.program)?;
         for argument in &self.arguments {
-            if argument.is_empty() || argument.contains(char::is_whitespace) {
-                write!(f, " '{argument}'")?;
-            } else {
-                write!(f, " {argument}")?;
-            }
+            write!(f, " {}", quoted(argument))?;
         }
         Ok(())
+    }
+}
+
+/// With quotes where [`split_words`] would need them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    if word.is_empty() || word.contains(char::is_whitespace) {
+        Cow::Owned(format!("'{word}'"))
+    } else {
+        Cow::Borrowed(word)
     }
 }
 
@@ -230,6 +236,7 @@ mod tests {
         );
         assert_eq!(chain.hops[0].arguments, ["-l", "{listen}"]);
         assert_eq!(chain.hops[1].arguments, ["", "{target} z"]);
+        assert_eq!(chain.commands()[0], "A=1 B='x y' relay -l {listen}");
         assert_eq!(chain.commands()[1], "other '' '{target} z'");
     }
 

@@ -1,5 +1,5 @@
 //! The page for the documentation: what was measured, on what, by which command, how to read it
-//! and what it does not show. Its text is a file of its own (`docs/page.md`); every figure and
+//! and what it does not show. Its text is a file of its own (`page.template`); every figure and
 //! fact about this run is filled in.
 
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::{Report, Skipped};
 
 /// The page with its gaps, `<!-- NAME -->` on lines of their own.
-const TEMPLATE: &str = include_str!("../../docs/page.md");
+const TEMPLATE: &str = include_str!("../../page.template");
 
 impl Report {
     /// The page; `picture` is where it finds the picture.
@@ -45,7 +45,10 @@ impl Report {
         {
             let (name, protocol) = (&chain.name, chain.protocol);
             let version = chain.versions.join(", ").replace('|', "\\|");
-            lines.push(format!("| {name} ({protocol}) | {version} |"));
+            let line = format!("| {name} | {version} |");
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
             commands.push(format!("{name} {protocol}"));
             commands.extend(chain.commands.iter().map(|command| format!("  {command}")));
         }
