@@ -2,7 +2,8 @@
 # Installs what the tests need beyond the Rust toolchain, on Debian 12 as root.
 #
 #   scripts/setup-tests.sh                   everything
-#   scripts/setup-tests.sh games lab         only these groups: games, lab, windows
+#   scripts/setup-tests.sh games lab         only these groups: games, lab, windows, bench-tests
+#   scripts/setup-tests.sh bench             the relays that the benchmark compares with
 #
 # Debian packages go into the system, npm packages into .test-parts (VIA6_TEST_PARTS names another
 # folder). What is there already is left alone, so a second run takes a moment. Elsewhere, or without
@@ -14,12 +15,12 @@ readonly parts=${VIA6_TEST_PARTS:-$PWD/.test-parts}
 
 main() {
     local groups=("$@") group
-    ((${#groups[@]})) || groups=(lab games windows)
+    ((${#groups[@]})) || groups=(lab games windows bench-tests)
     for group in "${groups[@]}"; do
         case $group in
-        games | lab | windows) ;;
+        games | lab | windows | bench-tests | bench) ;;
         *)
-            echo "error: no group '$group': there are games, lab and windows" >&2
+            echo "error: no group '$group': there are games, lab, windows, bench-tests and bench" >&2
             exit 2
             ;;
         esac
@@ -43,6 +44,12 @@ packages_of() {
         command -v npm >/dev/null || echo npm
         ;;
     lab) echo iproute2 nftables python3 socat ;;
+    # What via6-bench's own tests make use of. Without them, those tests skip.
+    bench-tests) echo socat valgrind ;;
+    # Every relay it knows that Debian has; bench/README.md says where the others come from. No test
+    # needs them, so they are installed only when asked for. Debian may start some as services, which
+    # the benchmark has nothing to do with.
+    bench) echo socat valgrind 6tunnel haproxy nginx libnginx-mod-stream rinetd ;;
     # The recipe and its reasons are in scripts/check-windows.sh.
     windows) echo cargo-web rust-web-src gcc-mingw-w64-x86-64-posix wine64 python3 ;;
     esac

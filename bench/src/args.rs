@@ -13,7 +13,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "via6-bench", version)]
 pub struct Args {
-    /// Measure only these, e.g. `pingpong,bulk` [default: all]
+    /// Measure only these, e.g. `pingpong,bulk` [default: all but instructions]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "MODE")]
     pub(crate) only: Vec<Mode>,
 
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Pin::Latency, value_name = "WHAT")]
     pub(crate) pin_one_cpu: Pin,
 
-    /// pingpong, udp: bytes of a message
+    /// pingpong: bytes of a message
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=65_507))]
     pub(crate) size: u32,
 
@@ -53,15 +53,37 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     pub(crate) count: Option<u32>,
 
+    /// udp: bytes of a datagram; may be repeated
+    #[arg(long, value_name = "BYTES", default_values_t = [64, 512, 1200],
+          value_parser = clap::value_parser!(u32).range(8..=65_507))]
+    pub(crate) udp_size: Vec<u32>,
+
+    /// udp-rate: datagrams a second each way, over all flows
+    #[arg(long, default_value_t = 20_000, value_name = "PER_SECOND",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) udp_rate: u32,
+
+    /// udp-rate, udp-flood: flows at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) flows: u16,
+
+    /// game: players, each with a session
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) players: u16,
+
+    /// game: messages of each player in a second
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=128))]
+    pub(crate) hz: u16,
+
     /// bulk: down, up or both, and how many sessions at once; may be repeated
-    #[arg(long, value_name = "DIRECTION[:SESSIONS]", default_values = ["down:1", "both:4"])]
+    #[arg(long, value_name = "DIRECTION[:SESSIONS]", default_values = ["down:1", "up:1", "both:4"])]
     pub(crate) bulk: Vec<BulkShape>,
 
     /// bulk: MiB in each direction, over all sessions [default: 1024, quick: 16]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub(crate) mib: Option<u32>,
 
-    /// connrate: how long [default: 2, quick: 0.2]
+    /// game, connrate, udp-rate, udp-flood: how long [default: game 5, others 2; quick: 0.3, 0.2]
     #[arg(long)]
     pub(crate) seconds: Option<f32>,
 
@@ -73,6 +95,14 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) sessions: Option<u32>,
 
+    /// instructions: write them to a file, for `--compare`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// instructions: fail when there are more than a file of `--record` says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) compare: Option<PathBuf>,
+
     /// Seconds after which one measurement is given up
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) limit: u64,
@@ -80,6 +110,18 @@ pub struct Args {
     /// Also write everything, every round, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Also write the table to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+
+    /// Also draw the main figures, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+
+    /// Also write a page with everything and its picture: benchmarks.md and benchmarks.svg
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) docs: Option<PathBuf>,
 
     /// List the chains with their commands, and do nothing else
     #[arg(long)]
@@ -93,14 +135,22 @@ pub(crate) enum Mode {
     Pingpong,
     /// The same, with a 4-byte prefix in a write of its own
     Split,
+    /// Players who send at a steady rate, each over a TCP session of its own
+    Game,
     /// Throughput and CPU per byte
     Bulk,
     /// Connections per second
     Connrate,
     /// Memory of sessions that do nothing
     Idle,
-    /// Round trip of small datagrams
+    /// Round trip of datagrams, one after the other
     Udp,
+    /// Datagrams at a fixed rate over several flows
+    UdpRate,
+    /// As many datagrams as get through
+    UdpFlood,
+    /// User-space instructions of via6 for a message; needs valgrind
+    Instructions,
 }
 
 /// What is confined to one CPU.
@@ -160,7 +210,9 @@ pub(crate) struct Sizes {
     pub(crate) rounds: u32,
     pub(crate) count: u32,
     pub(crate) bulk_bytes: u64,
-    pub(crate) connect_for: Duration,
+    pub(crate) game_for: Duration,
+    /// Workloads that run for a time, except the game.
+    pub(crate) timed_for: Duration,
     pub(crate) sessions: u32,
 }
 
@@ -169,22 +221,31 @@ impl Args {
         let pick = |given: Option<u32>, full, quick| {
             given.unwrap_or(if self.quick { quick } else { full })
         };
-        let seconds = self.seconds.unwrap_or(if self.quick { 0.2 } else { 2.0 });
-        ensure!(
-            (0.05..=600.0).contains(&seconds),
-            "--seconds goes from 0.05 to 600"
-        );
+        let last = |full, quick| {
+            let seconds = self
+                .seconds
+                .unwrap_or(if self.quick { quick } else { full });
+            ensure!(
+                (0.05..=600.0).contains(&seconds),
+                "--seconds goes from 0.05 to 600"
+            );
+            Ok(Duration::from_secs_f32(seconds))
+        };
+        let counts_only = self.only == [Mode::Instructions];
         Ok(Sizes {
-            rounds: pick(self.rounds, 5, 1),
+            // Counting again gives the same.
+            rounds: pick(self.rounds, if counts_only { 1 } else { 5 }, 1),
             count: pick(self.count, 20_000, 300),
             bulk_bytes: u64::from(pick(self.mib, 1024, 16)) << 20,
-            connect_for: Duration::from_secs_f32(seconds),
+            game_for: last(5.0, 0.3)?,
+            timed_for: last(2.0, 0.2)?,
             sessions: pick(self.sessions, 500, 20),
         })
     }
 
     pub(crate) fn wants(&self, mode: Mode) -> bool {
-        self.only.is_empty() || self.only.contains(&mode)
+        let by_default = self.only.is_empty() && mode != Mode::Instructions;
+        by_default || self.only.contains(&mode)
     }
 }
 

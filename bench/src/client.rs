@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use socket2::SockRef;
 
 use crate::chain::Protocol;
 use crate::pattern::{self, Check, Until};
@@ -116,6 +117,15 @@ pub(crate) fn datagrams(address: SocketAddr, wait: Duration) -> anyhow::Result<U
     socket.connect(address)?;
     socket.set_read_timeout(Some(wait))?;
     Ok(socket)
+}
+
+/// Room for as many datagrams as the system allows: what is lost is to be lost by the relays, not
+/// at either end.
+pub(crate) fn make_room(socket: &UdpSocket) -> anyhow::Result<()> {
+    const WANTED: usize = 4 << 20;
+    SockRef::from(socket)
+        .set_recv_buffer_size(WANTED)
+        .context("cannot size a socket's buffer")
 }
 
 /// Whether an error only says that nothing came in time.

@@ -117,10 +117,11 @@ impl Times {
         self.nanoseconds.len()
     }
 
-    /// Microseconds that the given share of all times does not exceed (nearest rank).
-    pub(crate) fn quantile_us(&mut self, percent: usize) -> Option<f64> {
+    /// Microseconds that the given share of all times, in thousandths, does not exceed (nearest
+    /// rank).
+    pub(crate) fn quantile_us(&mut self, permille: usize) -> Option<f64> {
         self.nanoseconds.sort_unstable();
-        let rank = (self.nanoseconds.len() * percent).div_ceil(100).max(1);
+        let rank = (self.nanoseconds.len() * permille).div_ceil(1000).max(1);
         self.nanoseconds.get(rank - 1).map(|&ns| ns as f64 / 1e3)
     }
 }
@@ -135,10 +136,11 @@ mod tests {
         for us in (1..=200).rev() {
             times.push(Duration::from_micros(us));
         }
-        assert_eq!(times.quantile_us(50), Some(100.0));
-        assert_eq!(times.quantile_us(99), Some(198.0));
-        assert_eq!(times.quantile_us(100), Some(200.0));
-        assert_eq!(Times::default().quantile_us(50), None);
+        assert_eq!(times.quantile_us(500), Some(100.0));
+        assert_eq!(times.quantile_us(990), Some(198.0));
+        assert_eq!(times.quantile_us(999), Some(200.0));
+        assert_eq!(times.quantile_us(1000), Some(200.0));
+        assert_eq!(Times::default().quantile_us(500), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Both ends of the load are here, the relays are other programs: a chain is a line of text
 //! (`chains/builtin.chains`), so that any relay can be added without code. It does not judge: there
 //! is no threshold and no failing on slowness, only on bytes that did not arrive as they were sent.
+//! The exception is instruction counts, which repeat: they can be compared with recorded ones.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::disallowed_methods,
@@ -19,8 +20,10 @@ mod args;
 mod chain;
 mod client;
 mod figures;
+mod instructions;
 mod machine;
 mod meter;
+mod output;
 mod pattern;
 mod process;
 mod report;

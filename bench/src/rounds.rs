@@ -9,9 +9,11 @@ use anyhow::{Context as _, bail, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::affinity::OneCpu;
-use crate::args::{Args, Sizes};
+use crate::args::{Args, Mode};
 use crate::chain::{self, Chain, Protocol, Running};
-use crate::report::{Report, Results, Skipped};
+use crate::instructions::{self, Comparison, Record};
+use crate::output;
+use crate::report::{Heading, Report, Results, Skipped};
 use crate::server::Server;
 use crate::workload::{self, Measured, Planned, Stage};
 
@@ -20,7 +22,8 @@ use crate::workload::{self, Measured, Planned, Stage};
 pub enum Verdict {
     /// Every chain that could run was measured.
     AllMeasured,
-    /// At least one measurement failed: bytes were wrong or did not arrive.
+    /// At least one measurement failed: bytes were wrong or did not arrive. Or more instructions
+    /// were executed than were recorded.
     SomeFailed,
 }
 
@@ -30,6 +33,7 @@ pub enum Verdict {
 /// Before the first measurement, for what cannot be run as asked; after the last, when the results
 /// cannot be written. A measurement that fails is in the report instead.
 pub fn run(args: &Args) -> anyhow::Result<Verdict> {
+    let recorded = recorded(args)?;
     let via6 = chain::find_via6(args)?;
     let chains = chain::catalogue(args)?;
     let sizes = args.sizes()?;
@@ -37,7 +41,9 @@ pub fn run(args: &Args) -> anyhow::Result<Verdict> {
         list(&chains, via6.as_deref())?;
         return Ok(Verdict::AllMeasured);
     }
-    let (able, skipped) = sort_out(chains, via6.as_deref());
+    let (able, mut skipped) = sort_out(chains, via6.as_deref());
+    let count_instructions =
+        args.wants(Mode::Instructions) && instructions_can_be_counted(&mut skipped);
     for skip in &skipped {
         say(&format!("SKIPPED {skip}"));
     }
@@ -52,54 +58,97 @@ pub fn run(args: &Args) -> anyhow::Result<Verdict> {
     let session = Session {
         via6,
         limit: Duration::from_secs(args.limit),
+        rounds: sizes.rounds,
     };
     for planned in workload::chosen(args, sizes) {
-        report.add(session.measure(&planned, &able, sizes));
+        report.add(session.measure(&planned, &able));
+    }
+    if count_instructions {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            report.add(session.count_instructions(protocol, &able, args.size as usize));
+        }
     }
     ensure!(
         report.has_figures(),
         "nothing was measured{}",
         report.failures()
     );
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(report.markdown().as_bytes())
-        .context("cannot write to stdout")?;
-    stdout.flush().context("cannot write to stdout")?;
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(if report.all_measured() {
+    output::deliver(&report, args)?;
+    let holds = recorded.is_none_or(|(record, path)| {
+        let comparison = Comparison::new(Record::of(&report), record, path);
+        say(comparison.to_string().trim_end());
+        comparison.holds()
+    });
+    Ok(if holds && report.all_measured() {
         Verdict::AllMeasured
     } else {
         Verdict::SomeFailed
     })
 }
 
+/// What `--compare` names. Read before anything is measured: a mistake shows at once.
+fn recorded(args: &Args) -> anyhow::Result<Option<(Record, PathBuf)>> {
+    ensure!(
+        args.wants(Mode::Instructions) || (args.record.is_none() && args.compare.is_none()),
+        "--record and --compare go with --only instructions"
+    );
+    let Some(path) = &args.compare else {
+        return Ok(None);
+    };
+    Ok(Some((Record::read(path)?, path.clone())))
+}
+
+fn instructions_can_be_counted(skipped: &mut Vec<Skipped>) -> bool {
+    let missing = instructions::missing();
+    if let Some(reason) = &missing {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            skipped.push(Skipped::new("instructions", protocol, reason.clone()));
+        }
+    }
+    missing.is_none()
+}
+
 struct Session {
     via6: Option<PathBuf>,
     limit: Duration,
+    rounds: u32,
 }
 
 impl Session {
-    fn measure(&self, planned: &Planned, chains: &[Chain], sizes: Sizes) -> Results {
+    fn measure(&self, planned: &Planned, chains: &[Chain]) -> Results {
         let protocol = planned.workload.protocol();
-        let chains: Vec<_> = chains
-            .iter()
-            .filter(|chain| chain.protocol == protocol)
-            .collect();
-        let mut results = Results::new(planned, &chains);
-        for round in 1..=sizes.rounds {
-            for chain in &chains {
+        let carries = |chain: &&Chain| chain.protocol == protocol;
+        let chains: Vec<_> = chains.iter().filter(carries).collect();
+        self.interleaved(planned.heading(), &chains, |chain| {
+            self.once(planned, chain)
+        })
+    }
+
+    fn count_instructions(&self, protocol: Protocol, chains: &[Chain], size: usize) -> Results {
+        let counted = |chain: &&Chain| chain.protocol == protocol && chain.is_own();
+        let chains: Vec<_> = chains.iter().filter(counted).collect();
+        let heading = instructions::heading(protocol, size);
+        self.interleaved(heading, &chains, |chain| {
+            instructions::measure(chain, self.via6.as_deref(), size)
+        })
+    }
+
+    fn interleaved(
+        &self,
+        heading: Heading,
+        chains: &[&Chain],
+        once: impl Fn(&Chain) -> anyhow::Result<Measured>,
+    ) -> Results {
+        let name = heading.name.clone();
+        let mut results = Results::new(heading, chains);
+        for round in 1..=self.rounds {
+            for chain in chains {
                 if results.has_failed(&chain.name) {
                     continue;
                 }
-                let measured = self.once(planned, chain);
-                let name = planned.workload.name();
+                let measured = once(chain);
                 match &measured {
-                    Ok(_) => say(&format!("{name} {round}/{} {}", sizes.rounds, chain.name)),
+                    Ok(_) => say(&format!("{name} {round}/{} {}", self.rounds, chain.name)),
                     Err(error) => say(&format!("FAILED {name} {}: {error:#}", chain.name)),
                 }
                 results.record(&chain.name, measured);
@@ -112,11 +161,8 @@ impl Session {
     /// one's.
     fn once(&self, planned: &Planned, chain: &Chain) -> anyhow::Result<Measured> {
         let _pin = planned.pinned.then(OneCpu::pin).transpose()?;
-        let server = match chain.protocol {
-            // One thread more than sessions: the probe's may still be ending.
-            Protocol::Tcp => Server::tcp(planned.workload.server_threads() + 1)?,
-            Protocol::Udp => Server::udp()?,
-        };
+        // One thread more than sessions: the probe's may still be ending.
+        let server = Server::start(chain.protocol, planned.workload.server_threads() + 1)?;
         let mut running = Running::start(chain, server.address(), self.via6.as_deref())?;
         let deadline = Instant::now() + self.limit;
         let measured = planned.workload.run(&Stage {
@@ -137,7 +183,7 @@ fn sort_out(chains: Vec<Chain>, via6: Option<&Path>) -> (Vec<Chain>, Vec<Skipped
         .filter(|chain| {
             let missing = chain.missing(via6);
             if let Some(reason) = &missing {
-                skipped.push(Skipped::new(chain, reason.clone()));
+                skipped.push(Skipped::new(&chain.name, chain.protocol, reason.clone()));
             }
             missing.is_none()
         })

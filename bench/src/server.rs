@@ -13,7 +13,8 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context as _;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::client::{SILENCE_LIMIT, prepare};
+use crate::chain::Protocol as Carried;
+use crate::client::{SILENCE_LIMIT, make_room, prepare};
 use crate::pattern::{self, Check, Until};
 
 /// Opcodes. Only `ONCE`, `PING` and `HOLD` come without a number.
@@ -24,8 +25,11 @@ pub(crate) mod request {
     pub(crate) const ONCE: u8 = b'1';
     /// Answer with one byte and hold the session until the client ends it.
     pub(crate) const HOLD: u8 = b'h';
-    /// From here on messages of the given size come; return each as a whole.
+    /// From here on messages of the given size come; return each as a whole, longer by
+    /// [`EXTENSION`]s if the number says so (see [`extended`](super::extended)).
     pub(crate) const ECHO: u8 = b'e';
+    /// The byte that answers are made longer with.
+    pub(crate) const EXTENSION: u8 = 0x5a;
     /// Send as many bytes.
     pub(crate) const DOWN: u8 = b'd';
     /// Take as many bytes, then answer with their number.
@@ -34,6 +38,12 @@ pub(crate) mod request {
     pub(crate) const BOTH: u8 = b'b';
     /// Take as many bytes, compare each with the pattern, then answer as for [`UP`].
     pub(crate) const CHECK: u8 = b'c';
+}
+
+/// The number that goes with [`request::ECHO`] when answers are to be of another size than messages:
+/// sizes take 32 bits each, and an answer of none is one as long as the message.
+pub(crate) const fn extended(message: usize, answer: usize) -> u64 {
+    (answer as u64) << 32 | message as u64
 }
 
 /// Connections waiting for `accept`; more than any workload opens at once.
@@ -53,6 +63,14 @@ enum End {
 }
 
 impl Server {
+    /// `threads` is how many TCP sessions can be served at once.
+    pub(crate) fn start(protocol: Carried, threads: usize) -> anyhow::Result<Self> {
+        match protocol {
+            Carried::Tcp => Self::tcp(threads),
+            Carried::Udp => Self::udp(),
+        }
+    }
+
     /// `threads` is how many sessions can be served at once; held ones don't count.
     pub(crate) fn tcp(threads: usize) -> anyhow::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
@@ -79,6 +97,7 @@ impl Server {
     /// Returns every datagram to its sender.
     pub(crate) fn udp() -> anyhow::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot open a UDP port")?;
+        make_room(&socket)?;
         let address = socket.local_addr()?;
         let stop: Arc<AtomicBool> = Arc::default();
         let stopped = Arc::clone(&stop);
@@ -173,7 +192,7 @@ fn with_number(mut stream: &TcpStream, opcode: u8) -> anyhow::Result<()> {
     stream.read_exact(&mut number)?;
     let bytes = u64::from_le_bytes(number);
     match opcode {
-        request::ECHO => return echo(stream, usize::try_from(bytes)?.min(1 << 20)),
+        request::ECHO => return echo(stream, bytes),
         request::DOWN => return pattern::send(stream, bytes, Until::Done),
         request::UP => pattern::receive(stream, bytes, Check::Edges, Until::Done)?,
         request::CHECK => pattern::receive(stream, bytes, Check::Every, Until::Done)?,
@@ -190,12 +209,17 @@ fn with_number(mut stream: &TcpStream, opcode: u8) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn echo(mut stream: &TcpStream, size: usize) -> anyhow::Result<()> {
-    let mut message = vec![0; size];
+fn echo(mut stream: &TcpStream, sizes: u64) -> anyhow::Result<()> {
+    const SIZE_MAX: u64 = 1 << 20;
+    let (size, answer) = (sizes & u64::from(u32::MAX), sizes >> 32);
+    let size = usize::try_from(size.min(SIZE_MAX))?;
+    let mut answer = vec![request::EXTENSION; usize::try_from(answer.min(SIZE_MAX))?.max(size)];
     // Blocking for good spares each round trip a kernel timer; the client's limit ends the session.
     stream.set_read_timeout(None)?;
-    while stream.read_exact(&mut message).is_ok() {
-        stream.write_all(&message)?;
+    while let Some(message) = answer.get_mut(..size)
+        && stream.read_exact(message).is_ok()
+    {
+        stream.write_all(&answer)?;
     }
     stream.set_read_timeout(Some(SILENCE_LIMIT))?;
     Ok(())

@@ -67,11 +67,17 @@ fn assert_measured(report: &Value, chain: &str, workloads: &[&str]) {
 const ALL: &[&str] = &[
     "pingpong",
     "split",
+    "game",
     "bulk-down-1",
+    "bulk-up-1",
     "bulk-both-4",
     "connrate",
     "idle",
-    "udp",
+    "udp-64",
+    "udp-512",
+    "udp-1200",
+    "udp-rate",
+    "udp-flood",
 ];
 
 #[test]
@@ -160,12 +166,172 @@ fn a_chain_that_does_not_start_fails_its_row_and_the_run() {
 }
 
 #[test]
+fn every_relay_that_is_installed_carries_what_it_says() {
+    let output = bench(&["--quick", "--only", "connrate,udp", "--seconds", "0.05"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    let rows = table.lines().filter(|line| line.starts_with("| direct |"));
+    assert_eq!(
+        rows.count(),
+        4,
+        "connections, and three sizes of datagrams: {table}"
+    );
+}
+
+#[test]
+fn players_rates_and_sizes_are_those_asked_for() {
+    let arguments = [
+        "--only",
+        "game,udp,udp-rate,udp-flood",
+        "--seconds",
+        "0.25",
+        "--players",
+        "3",
+        "--hz",
+        "100",
+        "--udp-size",
+        "8",
+        "--udp-size",
+        "1000",
+        "--udp-rate",
+        "1000",
+        "--flows",
+        "2",
+    ];
+    let report = quick("direct", &arguments);
+    let names = ["game", "udp-8", "udp-1000", "udp-rate", "udp-flood"];
+    assert_measured(&report, "direct", &names);
+    let workloads = report["workloads"].as_array().unwrap();
+    let game = &workloads[0];
+    assert_eq!(
+        game["rows"][0]["rounds"][0]["messages"], 75.0,
+        "3 players, 100 Hz, 0.25 s"
+    );
+    let says = |index: usize| workloads[index]["description"].as_str().unwrap();
+    assert!(says(0).starts_with("3 players") && says(0).contains("at 100 Hz for 0.25 s"));
+    assert!(says(3).starts_with("1000 datagrams") && says(3).contains("2 flows for 0.25 s"));
+    assert!(says(4).contains("2 flows for 0.25 s"));
+    assert_eq!(game["pinned_to_one_cpu"], false);
+    assert_eq!(workloads[1]["pinned_to_one_cpu"], true);
+}
+
+#[test]
+fn a_table_a_picture_and_a_page_are_written_where_they_were_asked_for() {
+    let folder = std::env::temp_dir().join(format!("bench-smoke-{}-files", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (table, plot) = (path("table.md"), path("plot.svg"));
+    let output = bench(&[
+        "--quick",
+        "--only",
+        "pingpong,connrate",
+        "--chains",
+        "direct",
+        "--markdown",
+        &table,
+        "--plot",
+        &plot,
+        "--docs",
+        folder.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    assert_eq!(read("table.md"), text(&output.stdout));
+    assert_eq!(read("plot.svg"), read("benchmarks.svg"));
+    assert!(read("plot.svg").contains(">New connections<"));
+    let page = read("benchmarks.md");
+    for part in [
+        "](benchmarks.svg)",
+        "### connrate",
+        "\n| direct |",
+        "--only pingpong,connrate",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn instructions_are_recorded_and_more_than_recorded_fail_the_run() {
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    let (Some(program), Ok(_)) = (via6(), valgrind) else {
+        eprintln!("skipped: no valgrind, or no via6 beside {PROGRAM}");
+        return;
+    };
+    let file = std::env::temp_dir().join(format!("bench-smoke-{}-counts", std::process::id()));
+    let path = file.to_str().unwrap();
+    let count = |more: &[&str]| {
+        let always = ["--only", "instructions", "--chains", "via6", "--via6"];
+        bench(&[&always[..], &[program.to_str().unwrap()], more].concat())
+    };
+    let output = count(&["--record", path]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let recorded = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<_> = recorded
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    assert!(
+        lines[0].starts_with("via6 tcp ") && lines[1].starts_with("via6 udp "),
+        "{recorded}"
+    );
+
+    // Generous: the run may be on a busy machine.
+    std::fs::write(&file, "via6 tcp 1000000000 x\nvia6 udp 1000000000 x\n").unwrap();
+    let output = count(&["--compare", path]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    std::fs::write(&file, "via6 tcp 1000000000 x\nvia6 udp 10 x\n").unwrap();
+    let output = count(&["--compare", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("recorded 10 (+") && told.contains("TOO MANY"),
+        "{told}"
+    );
+    assert!(
+        told.contains(&format!("--only instructions --record {path}")),
+        "{told}"
+    );
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn the_recorded_instructions_are_those_of_our_chains() {
+    let recorded = include_str!("../instructions.txt");
+    for chain in ["\nvia6 tcp ", "\nvia6 udp "] {
+        assert!(recorded.contains(chain), "{recorded}");
+    }
+}
+
+#[test]
+fn without_valgrind_instructions_are_skipped_loudly() {
+    let output = Command::new(PROGRAM)
+        .args(["--only", "instructions", "--chains", "direct"])
+        .env("PATH", "")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "nothing was measured");
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("SKIPPED instructions (tcp): valgrind is not installed"),
+        "{told}"
+    );
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_errors_of_usage() {
     for arguments in [
         &["--chains", "nobody"][..],
         &["--chain", "no equals sign"],
         &["--bulk", "sideways"],
         &["--seconds", "-1"],
+        &["--hz", "129"],
+        &["--udp-size", "7"],
+        // Would compare nothing.
+        &["--quick", "--compare", "no/such/file"],
+        &["--quick", "--record", "no/such/file"],
+        &["--only", "instructions", "--compare", "no/such/file"],
         &["--via6", "no/such/program"],
         &[
             "--chain",

@@ -5,13 +5,16 @@ mod places;
 mod running;
 mod template;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Serialize;
 
 pub(crate) use running::Running;
 use template::CommandLine;
+pub(crate) use template::is_installed;
 
 use crate::args::Args;
 
@@ -24,6 +27,27 @@ const BUILTIN: &str = include_str!("../../chains/builtin.chains");
 pub(crate) enum Protocol {
     Tcp,
     Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        match text {
+            "tcp" => Ok(Self::Tcp),
+            "udp" => Ok(Self::Udp),
+            other => bail!("{other:?} is neither tcp nor udp"),
+        }
+    }
 }
 
 /// Relays in a row for one protocol; none at all is the direct connection.
@@ -45,6 +69,10 @@ impl Chain {
     /// Made of our own program, and so not a peer to compare it with.
     pub(crate) fn is_own(&self) -> bool {
         self.hops.iter().any(CommandLine::is_own)
+    }
+
+    pub(crate) fn hop_count(&self) -> usize {
+        self.hops.len()
     }
 
     /// The commands as they were written.
@@ -149,6 +177,9 @@ mod tests {
     #[test]
     fn the_built_in_chains_are_well_formed_and_compare_with_peers() {
         let chains = parse(BUILTIN, Path::new(".")).unwrap();
+        for chain in chains.iter().filter(|chain| !chain.is_direct()) {
+            chain.check(Some(Path::new("via6"))).unwrap();
+        }
         assert!(chains.iter().any(Chain::is_direct));
         assert!(chains.iter().any(Chain::is_own));
         assert!(

@@ -13,7 +13,19 @@ use anyhow::{Context as _, bail};
 use super::Protocol;
 
 /// Files that `{file:…}` finds wherever this program runs.
-const BUILTIN_FILES: &[(&str, &str)] = &[("haproxy.cfg", include_str!("../../chains/haproxy.cfg"))];
+const BUILTIN_FILES: &[(&str, &str)] = &[
+    ("haproxy.cfg", include_str!("../../chains/haproxy.cfg")),
+    ("nginx.conf", include_str!("../../chains/nginx.conf")),
+    (
+        "rathole-client.toml",
+        include_str!("../../chains/rathole-client.toml"),
+    ),
+    (
+        "rathole-server.toml",
+        include_str!("../../chains/rathole-server.toml"),
+    ),
+    ("rinetd.conf", include_str!("../../chains/rinetd.conf")),
+];
 
 /// A port that nobody else is given while this lives.
 #[derive(Debug)]
@@ -48,20 +60,39 @@ pub(super) struct Places<'a> {
     pub(super) from: &'a Path,
     /// Where filled files, and what the relays say, are put.
     pub(super) scratch: &'a Path,
+    /// Of the command that is being filled in: what `{$NAME}` in a file stands for.
+    variables: BTreeMap<String, String>,
+    /// Commands so far: a file that two of them name is copied twice.
+    commands: usize,
     reserved: BTreeMap<String, Reserved>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(protocol: Protocol, target: SocketAddr, scratch: &'a Path) -> Self {
-        let (from, via6, reserved) = (Path::new("."), None, BTreeMap::new());
         Self {
             protocol,
             target,
-            via6,
-            from,
+            via6: None,
+            from: Path::new("."),
             scratch,
-            reserved,
+            variables: BTreeMap::new(),
+            commands: 0,
+            reserved: BTreeMap::new(),
         }
+    }
+
+    /// Fills in the environment of the next command, which its files may refer to.
+    pub(super) fn begin_command(
+        &mut self,
+        environment: &[(String, String)],
+    ) -> anyhow::Result<&BTreeMap<String, String>> {
+        self.commands += 1;
+        let filled = environment
+            .iter()
+            .map(|(variable, value)| Ok((variable.clone(), self.fill(value)?)))
+            .collect::<anyhow::Result<_>>()?;
+        self.variables = filled;
+        Ok(&self.variables)
     }
 
     /// Where the load enters. A chain that does not say it would be measured as a direct one.
@@ -106,6 +137,9 @@ impl<'a> Places<'a> {
         if let Some(name) = key.strip_prefix("file:") {
             return Ok(Some(self.file(name)?.display().to_string()));
         }
+        if let Some(name) = key.strip_prefix('$') {
+            return Ok(self.variables.get(name).cloned());
+        }
         let (place, part) = key.split_once('.').unwrap_or((key, "address"));
         let address = match place {
             "via6" => return Ok(self.via6.map(|path| path.display().to_string())),
@@ -144,7 +178,9 @@ impl<'a> Places<'a> {
                 .with_context(|| format!("cannot read {name}"))?,
         };
         let base = Path::new(name).file_name().context("a file needs a name")?;
-        let copy = self.scratch.join(base);
+        let copy = self
+            .scratch
+            .join(format!("{}-{}", self.commands, base.display()));
         fs::write(&copy, self.replace(&text, false)?)
             .with_context(|| format!("cannot write {}", copy.display()))?;
         Ok(copy)
@@ -188,6 +224,18 @@ mod tests {
         let mut places = places(Path::new("."));
         places.fill("relay {middle} {target}").unwrap();
         assert!(places.entrance().is_err());
+    }
+
+    #[test]
+    fn a_file_knows_the_variables_of_its_own_command() {
+        let mut places = places(Path::new("."));
+        let line = |variable: &str, value: &str| [(variable.to_owned(), value.to_owned())];
+        places.begin_command(&line("NEXT", "{middle}")).unwrap();
+        let first = places.replace("proxy_pass {$NEXT};", false).unwrap();
+        assert_eq!(first, places.fill("proxy_pass {middle};").unwrap());
+        places.begin_command(&line("NEXT", "{target}")).unwrap();
+        let second = places.replace("{$NEXT} {$GONE}", false).unwrap();
+        assert_eq!(second, "127.0.0.1:9 {$GONE}");
     }
 
     #[test]

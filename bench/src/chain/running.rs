@@ -44,7 +44,7 @@ pub(crate) struct Running {
 /// first measurement.
 pub(super) fn rehearse(chain: &Chain, via6: Option<&Path>) -> anyhow::Result<()> {
     let target = (std::net::Ipv4Addr::LOCALHOST, 1).into();
-    prepare(chain, target, via6, &Scratch::new()?).map(|_| ())
+    prepare(&[], chain, target, via6, &Scratch::new()?).map(|_| ())
 }
 
 impl Running {
@@ -54,9 +54,19 @@ impl Running {
         target: SocketAddr,
         via6: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        Self::start_under(&[], chain, target, via6)
+    }
+
+    /// Starts every command of `chain` as arguments of another: its words are `wrapper`.
+    pub(crate) fn start_under(
+        wrapper: &[&str],
+        chain: &Chain,
+        target: SocketAddr,
+        via6: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let mut tries = 1;
         loop {
-            let started = Self::spawn(chain, target, via6).and_then(|mut running| {
+            let started = Self::spawn(wrapper, chain, target, via6).and_then(|mut running| {
                 running.wait_until_ready(chain)?;
                 Ok(running)
             });
@@ -67,9 +77,14 @@ impl Running {
         }
     }
 
-    fn spawn(chain: &Chain, target: SocketAddr, via6: Option<&Path>) -> anyhow::Result<Self> {
+    fn spawn(
+        wrapper: &[&str],
+        chain: &Chain,
+        target: SocketAddr,
+        via6: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let scratch = Scratch::new()?;
-        let (commands, entrance) = prepare(chain, target, via6, &scratch)?;
+        let (commands, entrance) = prepare(wrapper, chain, target, via6, &scratch)?;
         let mut running = Self {
             entrance,
             children: Vec::new(),
@@ -122,12 +137,16 @@ impl Running {
             .filter_map(|child| Process::of(child.id()))
             .collect()
     }
-}
 
-impl Drop for Running {
-    fn drop(&mut self) {
+    /// Where the relays have put what they write.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch.0
+    }
+
+    /// Ends the relays and what they have started; those that take longer are killed.
+    pub(crate) fn end(&mut self, limit: Duration) {
         let tree = Tree::below(&self.roots());
-        let deadline = Instant::now() + END_LIMIT;
+        let deadline = Instant::now() + limit;
         for process in tree.members() {
             process.signal(Signal::SIGTERM);
         }
@@ -144,6 +163,12 @@ impl Drop for Running {
             // Fails only for a child that was waited for before.
             let _ = child.wait();
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end(END_LIMIT);
     }
 }
 
@@ -175,6 +200,7 @@ impl Drop for Scratch {
 /// The commands, ready to run, and where the load will enter. Ports are free again on return, for
 /// the relays to take.
 fn prepare(
+    wrapper: &[&str],
     chain: &Chain,
     target: SocketAddr,
     via6: Option<&Path>,
@@ -186,7 +212,7 @@ fn prepare(
         .hops
         .iter()
         .enumerate()
-        .map(|(index, hop)| command(hop, &mut places, &scratch.log(index)))
+        .map(|(index, hop)| command(wrapper, hop, &mut places, &scratch.log(index)))
         .collect::<anyhow::Result<_>>()?;
     let entrance = if chain.is_direct() {
         target
@@ -196,14 +222,19 @@ fn prepare(
     Ok((commands, entrance))
 }
 
-fn command(hop: &CommandLine, places: &mut Places<'_>, log: &Path) -> anyhow::Result<Command> {
-    let mut command = Command::new(places.fill(&hop.program)?);
-    for argument in &hop.arguments {
+fn command(
+    wrapper: &[&str],
+    hop: &CommandLine,
+    places: &mut Places<'_>,
+    log: &Path,
+) -> anyhow::Result<Command> {
+    let environment = places.begin_command(&hop.environment)?.clone();
+    let mut words = wrapper.iter().copied().chain(hop.words());
+    let mut command = Command::new(places.fill(words.next().unwrap_or_default())?);
+    for argument in words {
         command.arg(places.fill(argument)?);
     }
-    for (variable, value) in &hop.environment {
-        command.env(variable, places.fill(value)?);
-    }
+    command.envs(environment);
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command
         .stdin(Stdio::null())

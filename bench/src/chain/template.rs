@@ -3,11 +3,12 @@
 //! A command is `VARIABLE=value … PROGRAM argument …`, cut at spaces; quotes, single or double, keep
 //! them. It is not a shell: nothing is expanded except the placeholders (`places`).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::{Chain, Protocol};
 
@@ -28,11 +29,7 @@ pub(super) fn parse(line: &str, folder: &Path) -> anyhow::Result<Chain> {
         .next()
         .context("there is no name before the `=`")?
         .to_owned();
-    let protocol = match words.next() {
-        None | Some("tcp") => Protocol::Tcp,
-        Some("udp") => Protocol::Udp,
-        Some(other) => bail!("{other:?} is neither tcp nor udp"),
-    };
+    let protocol = words.next().map_or(Ok(Protocol::Tcp), str::parse)?;
     ensure!(
         words.next().is_none(),
         "more than a name and a protocol before the `=`"
@@ -69,6 +66,13 @@ impl CommandLine {
         })
     }
 
+    /// The program and its arguments.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .map(String::as_str)
+    }
+
     pub(super) fn is_own(&self) -> bool {
         self.program == "{via6}"
     }
@@ -81,10 +85,7 @@ impl CommandLine {
         if program.components().count() > 1 {
             return program.is_file().then(|| program.to_owned());
         }
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(program))
-            .find(|file| file.is_file())
+        on_path(program)
     }
 
     pub(super) fn missing(&self, via6: Option<&Path>) -> Option<String> {
@@ -98,10 +99,12 @@ impl CommandLine {
         })
     }
 
-    /// First line with a digit in it that the program prints when asked for its version.
+    /// What the program says when asked for its version; where it does not say it, what Debian's
+    /// package of that name has.
     pub(super) fn version(&self, via6: Option<&Path>) -> Option<String> {
         let program = self.locate(via6)?;
-        let flag = match program.file_name()?.to_str()? {
+        let name = program.file_name()?.to_str()?;
+        let flag = match name {
             "socat" => "-V",
             "haproxy" | "nginx" => "-v",
             _ => "--version",
@@ -113,28 +116,81 @@ impl CommandLine {
             .ok()?;
         // nginx answers on stderr.
         let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
-        let line = text
-            .lines()
-            .find(|line| line.contains(|c: char| c.is_ascii_digit()))?;
-        Some(line.trim().chars().take(80).collect())
+        version_line(name, &String::from_utf8_lossy(&text)).or_else(|| package_version(name))
     }
+}
+
+fn on_path(program: &Path) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// Whether a program can be run by its name.
+pub(crate) fn is_installed(program: &str) -> bool {
+    on_path(Path::new(program)).is_some()
+}
+
+/// The line with a number like 1.2 in it, rather one that calls it a version; with the program's
+/// name in front if it does not say that.
+fn version_line(name: &str, text: &str) -> Option<String> {
+    let is_numbered = |line: &&str| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        line.bytes().enumerate().any(|(index, byte)| {
+            let bytes = line.as_bytes();
+            byte == b'.' && digit(bytes.get(index.wrapping_sub(1))) && digit(bytes.get(index + 1))
+        })
+    };
+    let says_version = |line: &&str| line.to_ascii_lowercase().contains("version");
+    let mut numbered = text.lines().filter(is_numbered);
+    let line = numbered
+        .clone()
+        .find(says_version)
+        .or_else(|| numbered.next())?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let line: String = words.join(" ").chars().take(80).collect();
+    let names_itself = line.to_ascii_lowercase().contains(name);
+    Some(if names_itself {
+        line
+    } else {
+        format!("{name}: {line}")
+    })
+}
+
+fn package_version(name: &str) -> Option<String> {
+    let output = Command::new("dpkg-query")
+        .args([
+            "--show",
+            "--showformat=${Package} ${Version} (Debian)",
+            name,
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let known = output.status.success() && !output.stdout.is_empty();
+    known.then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (variable, value) in &self.environment {
-            write!(f, "{variable}={value} ")?;
+            write!(f, "{variable}={} ", quoted(value))?;
         }
         write!(f, "{}", self.program)?;
         for argument in &self.arguments {
-            if argument.is_empty() || argument.contains(char::is_whitespace) {
-                write!(f, " '{argument}'")?;
-            } else {
-                write!(f, " {argument}")?;
-            }
+            write!(f, " {}", quoted(argument))?;
         }
         Ok(())
+    }
+}
+
+/// With quotes where [`split_words`] would need them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    if word.is_empty() || word.contains(char::is_whitespace) {
+        Cow::Owned(format!("'{word}'"))
+    } else {
+        Cow::Borrowed(word)
     }
 }
 
@@ -180,6 +236,7 @@ mod tests {
         );
         assert_eq!(chain.hops[0].arguments, ["-l", "{listen}"]);
         assert_eq!(chain.hops[1].arguments, ["", "{target} z"]);
+        assert_eq!(chain.commands()[0], "A=1 B='x y' relay -l {listen}");
         assert_eq!(chain.commands()[1], "other '' '{target} z'");
     }
 
@@ -187,6 +244,18 @@ mod tests {
     fn arguments_may_hold_an_equals_sign() {
         let chain = chain("x = socat TCP4-LISTEN:1,bind=::1 --a=b").unwrap();
         assert_eq!(chain.hops[0].arguments, ["TCP4-LISTEN:1,bind=::1", "--a=b"]);
+    }
+
+    #[test]
+    fn a_version_is_found_among_what_programs_print() {
+        let line = |name, text| version_line(name, text);
+        let rathole = "rathole\nBuild Timestamp:  23.9\nBuild Version:    0.5.0";
+        assert_eq!(
+            line("rathole", rathole).unwrap(),
+            "rathole: Build Version: 0.5.0"
+        );
+        assert_eq!(line("realm", "Realm 2.9.4 [x]").unwrap(), "Realm 2.9.4 [x]");
+        assert_eq!(line("6tunnel", "usage: 6tunnel [-146dvh] [-s host]"), None);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Results as they come in, and what is told about them. Serialises to the JSON of `--json`.
 
+mod page;
+mod panels;
+mod picture;
+mod svg;
 mod table;
 
 use std::collections::BTreeMap;
@@ -12,7 +16,7 @@ use crate::chain::{Chain, Protocol};
 use crate::figures::{Metric, Sample, median};
 use crate::machine::{Machine, date};
 use crate::meter::Noise;
-use crate::workload::{Measured, Planned};
+use crate::workload::Measured;
 
 /// Everything that one run gave.
 #[derive(Debug, Serialize)]
@@ -44,10 +48,10 @@ pub(crate) struct Skipped {
 }
 
 impl Skipped {
-    pub(crate) fn new(chain: &Chain, reason: String) -> Self {
+    pub(crate) fn new(name: &str, protocol: Protocol, reason: String) -> Self {
         Self {
-            name: chain.name.clone(),
-            protocol: chain.protocol,
+            name: name.to_owned(),
+            protocol,
             reason,
         }
     }
@@ -55,12 +59,18 @@ impl Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = match self.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        write!(f, "{} ({protocol}): {}", self.name, self.reason)
+        write!(f, "{} ({}): {}", self.name, self.protocol, self.reason)
     }
+}
+
+/// What stands above a table, and what its columns are.
+#[derive(Clone, Debug)]
+pub(crate) struct Heading {
+    /// Short, unique within a run.
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) pinned: bool,
+    pub(crate) metrics: &'static [Metric],
 }
 
 /// One workload through all its chains.
@@ -145,8 +155,11 @@ impl Report {
         }
     }
 
+    /// A load that no chain here carries gets no table.
     pub(crate) fn add(&mut self, results: Results) {
-        self.workloads.push(results);
+        if !results.rows.is_empty() {
+            self.workloads.push(results);
+        }
     }
 
     pub(crate) fn has_figures(&self) -> bool {
@@ -164,13 +177,23 @@ impl Report {
             .collect()
     }
 
+    /// A figure's best round, for each chain that has it.
+    pub(crate) fn best(&self, workload: &str, key: &str) -> Vec<(String, f64)> {
+        self.workloads
+            .iter()
+            .filter(|results| results.name == workload)
+            .flat_map(|results| &results.rows)
+            .filter_map(|row| Some((row.chain.clone(), row.figures.get(key)?.best)))
+            .collect()
+    }
+
     fn rows(&self) -> impl Iterator<Item = &Row> {
         self.workloads.iter().flat_map(|results| &results.rows)
     }
 }
 
 impl Results {
-    pub(crate) fn new(planned: &Planned, chains: &[&Chain]) -> Self {
+    pub(crate) fn new(heading: Heading, chains: &[&Chain]) -> Self {
         let row = |chain: &&Chain| Row {
             chain: chain.name.clone(),
             kind: match (chain.is_direct(), chain.is_own()) {
@@ -183,11 +206,11 @@ impl Results {
             failure: None,
         };
         Self {
-            name: planned.workload.name(),
-            description: planned.workload.describe(),
-            pinned_to_one_cpu: planned.pinned,
+            name: heading.name,
+            description: heading.description,
+            pinned_to_one_cpu: heading.pinned,
             rows: chains.iter().map(row).collect(),
-            metrics: planned.workload.metrics(),
+            metrics: heading.metrics,
             noise: Noise::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kind, Report, Results, Row};
+use super::{Kind, Report, Results, Row, Skipped};
 use crate::figures::Metric;
 
 /// A ratio to nothing, or a figure that was not measured.
@@ -10,19 +10,18 @@ const NONE: &str = "–";
 
 impl Report {
     pub(crate) fn markdown(&self) -> String {
-        let mut lines = self.header();
-        for results in &self.workloads {
-            lines.push(String::new());
-            lines.extend(results.markdown());
-        }
+        let mut lines = vec!["# Relays side by side".to_owned(), String::new()];
+        lines.extend(self.machine_lines());
+        lines.extend(self.version_lines());
+        lines.extend([String::new(), self.reading(), String::new()]);
+        lines.extend(self.tables("##"));
         lines.join("\n") + "\n"
     }
 
-    fn header(&self) -> Vec<String> {
+    /// When, where and by which command.
+    pub(super) fn machine_lines(&self) -> Vec<String> {
         let machine = &self.machine;
-        let mut lines = vec![
-            "# Relays side by side".to_owned(),
-            String::new(),
+        vec![
             format!("- {} UTC, load before {}", self.date, machine.load),
             format!(
                 "- {} × {}, Linux {}",
@@ -32,31 +31,64 @@ impl Report {
                 "- loopback, congestion control {}",
                 machine.congestion_control
             ),
-            format!("- `{}`", self.command_line.join(" ")),
-        ];
-        let mut known = Vec::new();
+            format!("- `{}`", self.command()),
+        ]
+    }
+
+    /// The command line, without the folder this program is in: it is no part of what was asked.
+    fn command(&self) -> String {
+        let arguments = self.command_line.iter().skip(1).map(|argument| {
+            if argument.is_empty() || argument.contains(char::is_whitespace) {
+                format!("'{argument}'")
+            } else {
+                argument.clone()
+            }
+        });
+        let words: Vec<String> = std::iter::once("via6-bench".to_owned())
+            .chain(arguments)
+            .collect();
+        words.join(" ")
+    }
+
+    fn version_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
         for version in self.chains.iter().flat_map(|chain| &chain.versions) {
-            if !known.contains(&version) {
-                known.push(version);
-                lines.push(format!("- {version}"));
+            let line = format!("- {version}");
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         }
-        for skipped in &self.skipped {
-            lines.push(format!("- **skipped** {skipped}"));
-        }
-        lines.push(String::new());
-        lines.push(format!(
-            "Best of {} interleaved rounds, in brackets the median. Ratios compare best rounds: \
-             “× direct” to the connection without relays, “× peer” to the best chain that is not \
-             via6. Memory, whose noise goes both ways, is shown and compared by medians.",
-            self.rounds
-        ));
+        let skipped = |skipped: &Skipped| format!("- **skipped** {skipped}");
+        lines.extend(self.skipped.iter().map(skipped));
         lines
+    }
+
+    /// How the cells of the tables are to be read.
+    pub(super) fn reading(&self) -> String {
+        let rounds = match self.rounds {
+            1 => "A single round (in brackets the median, the same).".to_owned(),
+            rounds => format!("Best of {rounds} interleaved rounds, in brackets the median."),
+        };
+        format!(
+            "{rounds} Ratios compare best rounds: “× direct” to the connection without relays, “× \
+             peer” to the best chain that is not via6. Memory, whose noise goes both ways, is shown \
+             and compared by medians."
+        )
+    }
+
+    /// All tables, each with a heading of the given level.
+    pub(super) fn tables(&self, level: &str) -> Vec<String> {
+        let tables: Vec<Vec<String>> = self
+            .workloads
+            .iter()
+            .map(|results| results.markdown(level))
+            .collect();
+        tables.join(&String::new())
     }
 }
 
 impl Results {
-    fn markdown(&self) -> Vec<String> {
+    fn markdown(&self, level: &str) -> Vec<String> {
         let place = if self.pinned_to_one_cpu {
             "; all on one CPU"
         } else {
@@ -76,7 +108,7 @@ impl Results {
                 rule.push_str(" ---: |");
             }
         }
-        let title = format!("## {}", self.name);
+        let title = format!("{level} {}", self.name);
         let mut about = format!("{}{place}.", self.description);
         if let Some(others) = self.noise.percent() {
             let _ = write!(about, " Other programs: {others:.1} % of the machine.");
@@ -177,7 +209,7 @@ mod tests {
             metrics: METRICS,
             noise: Noise::default(),
         };
-        let lines = results.markdown();
+        let lines = results.markdown("##");
         assert_eq!(
             lines[6..],
             ["| via6 | 10.0 | 0.50 |", "| peer | 20.0 | 1.00 |"]
@@ -203,7 +235,7 @@ mod tests {
             noise: Noise::default(),
         };
         assert_eq!(
-            results.markdown(),
+            results.markdown("##"),
             [
                 "## bulk",
                 "",

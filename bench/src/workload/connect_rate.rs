@@ -76,8 +76,8 @@ impl Workload for ConnectRate {
             &usage,
             [
                 ("per_second", count / usage.seconds),
-                ("p50_us", times.quantile_us(50).unwrap_or_default()),
-                ("p99_us", times.quantile_us(99).unwrap_or_default()),
+                ("p50_us", times.quantile_us(500).unwrap_or_default()),
+                ("p99_us", times.quantile_us(990).unwrap_or_default()),
                 ("relay_us", usage.relay_ns as f64 / 1e3 / count),
                 ("connections", count),
             ],

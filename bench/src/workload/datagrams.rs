@@ -1,6 +1,7 @@
 //! Round trips of small datagrams, one flow, one after the other. A datagram that does not come
 //! back in time is counted as lost and the next one is sent.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -23,7 +24,7 @@ pub(super) struct Datagrams {
 
 impl Workload for Datagrams {
     fn name(&self) -> String {
-        "udp".to_owned()
+        format!("udp-{}", self.size)
     }
 
     fn describe(&self) -> String {
@@ -56,33 +57,9 @@ impl Workload for Datagrams {
     }
 
     fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
-        let socket = datagrams(stage.running.entrance(), LOST_AFTER)?;
-        let mut message: Vec<u8> = (0..=u8::MAX).cycle().take(self.size).collect();
-        let mut buffer = vec![0; self.size + 1];
-        // Whether it came back; late ones of earlier numbers are passed over.
-        let mut round_trip = |number: u32| -> anyhow::Result<bool> {
-            if let Some(head) = message.first_chunk_mut() {
-                *head = number.to_le_bytes();
-            }
-            socket.send(&message).context("cannot send a datagram")?;
-            loop {
-                let length = match socket.recv(&mut buffer) {
-                    Ok(length) => length,
-                    Err(error) if is_timeout(&error) => return Ok(false),
-                    Err(error) => return Err(error).context("cannot receive a datagram"),
-                };
-                let received = buffer.get(..length).unwrap_or_default();
-                if received == message {
-                    return Ok(true);
-                }
-                ensure!(
-                    length == message.len() && received.get(4..) == message.get(4..),
-                    "datagram {number} came back with other bytes"
-                );
-            }
-        };
+        let mut flow = Flow::new(stage.running.entrance(), self.size)?;
         for number in 0..WARM_UP {
-            round_trip(number)?;
+            flow.round_trip(number)?;
         }
         let mut times = Times::with_capacity(self.count as usize);
         let mut lost = 0_u32;
@@ -93,7 +70,7 @@ impl Workload for Datagrams {
             if started >= enough {
                 break;
             }
-            if round_trip(number)? {
+            if flow.round_trip(number)? {
                 times.push(started.elapsed());
             } else {
                 lost += 1;
@@ -108,12 +85,68 @@ impl Workload for Datagrams {
         Ok(Measured::new(
             &usage,
             [
-                ("p50_us", times.quantile_us(50).unwrap_or_default()),
-                ("p99_us", times.quantile_us(99).unwrap_or_default()),
+                ("p50_us", times.quantile_us(500).unwrap_or_default()),
+                ("p99_us", times.quantile_us(990).unwrap_or_default()),
                 ("relay_us", usage.relay_ns as f64 / 1e3 / count as f64),
                 ("lost", f64::from(lost)),
                 ("round_trips", count as f64),
             ],
         ))
+    }
+}
+
+/// As many datagrams there and back over a new flow; none may be lost.
+pub(crate) fn exchange_datagrams(
+    entrance: SocketAddr,
+    size: usize,
+    count: u32,
+) -> anyhow::Result<()> {
+    let mut flow = Flow::new(entrance, size)?;
+    for number in 0..count {
+        let back = flow.round_trip(number)?;
+        ensure!(back, "datagram {number} did not come back");
+    }
+    Ok(())
+}
+
+/// One datagram and the room for its answer. Each differs from the one before by its number.
+struct Flow {
+    socket: UdpSocket,
+    sent: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Flow {
+    fn new(entrance: SocketAddr, size: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            socket: datagrams(entrance, LOST_AFTER)?,
+            sent: (0..=u8::MAX).cycle().take(size).collect(),
+            buffer: vec![0; size + 1],
+        })
+    }
+
+    /// Whether it came back; late ones of earlier numbers are passed over.
+    fn round_trip(&mut self, number: u32) -> anyhow::Result<bool> {
+        if let Some(head) = self.sent.first_chunk_mut() {
+            *head = number.to_le_bytes();
+        }
+        self.socket
+            .send(&self.sent)
+            .context("cannot send a datagram")?;
+        loop {
+            let length = match self.socket.recv(&mut self.buffer) {
+                Ok(length) => length,
+                Err(error) if is_timeout(&error) => return Ok(false),
+                Err(error) => return Err(error).context("cannot receive a datagram"),
+            };
+            let received = self.buffer.get(..length).unwrap_or_default();
+            if received == self.sent {
+                return Ok(true);
+            }
+            ensure!(
+                length == self.sent.len() && received.get(4..) == self.sent.get(4..),
+                "datagram {number} came back with other bytes"
+            );
+        }
     }
 }

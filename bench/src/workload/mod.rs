@@ -4,15 +4,25 @@
 mod bulk;
 mod connect_rate;
 mod datagrams;
+mod flows;
+mod game;
 mod idle;
 mod ping_pong;
+mod readiness;
+mod schedule;
+mod udp_flood;
+mod udp_rate;
 
 use std::time::{Duration, Instant};
+
+pub(crate) use datagrams::exchange_datagrams;
+pub(crate) use ping_pong::exchange_messages;
 
 use crate::args::{Args, Mode, Pin, Sizes};
 use crate::chain::{Protocol, Running};
 use crate::figures::{Metric, Sample};
 use crate::meter::{Meter, Noise, Usage};
+use crate::report::Heading;
 
 /// One load, to be run through any chain.
 pub(crate) trait Workload {
@@ -79,12 +89,38 @@ pub(crate) struct Planned {
     pub(crate) pinned: bool,
 }
 
+impl Planned {
+    pub(crate) fn heading(&self) -> Heading {
+        Heading {
+            name: self.workload.name(),
+            description: self.workload.describe(),
+            pinned: self.pinned,
+            metrics: self.workload.metrics(),
+        }
+    }
+}
+
 /// Longest that a round-trip measurement goes on collecting: a chain that stalls for 40 ms at each
 /// message is shown by some hundred of them.
 const COLLECT_FOR: Duration = Duration::from_secs(5);
 
 /// The workloads asked for, in the order of their tables.
 pub(crate) fn chosen(args: &Args, sizes: Sizes) -> Vec<Planned> {
+    tcp(args, sizes)
+        .into_iter()
+        .chain(udp(args, sizes))
+        .map(|workload| {
+            let pinned = match args.pin_one_cpu {
+                Pin::All => true,
+                Pin::None => false,
+                Pin::Latency => workload.is_latency(),
+            };
+            Planned { workload, pinned }
+        })
+        .collect()
+}
+
+fn tcp(args: &Args, sizes: Sizes) -> Vec<Box<dyn Workload>> {
     let mut all: Vec<Box<dyn Workload>> = Vec::new();
     let size = args.size as usize;
     if args.wants(Mode::Pingpong) {
@@ -97,6 +133,13 @@ pub(crate) fn chosen(args: &Args, sizes: Sizes) -> Vec<Planned> {
     if args.wants(Mode::Split) {
         all.push(Box::new(ping_pong::split(sizes.count)));
     }
+    if args.wants(Mode::Game) {
+        all.push(Box::new(game::Game {
+            players: args.players,
+            hz: args.hz,
+            duration: sizes.game_for,
+        }));
+    }
     if args.wants(Mode::Bulk) {
         for &shape in &args.bulk {
             all.push(Box::new(bulk::Bulk {
@@ -106,7 +149,7 @@ pub(crate) fn chosen(args: &Args, sizes: Sizes) -> Vec<Planned> {
         }
     }
     if args.wants(Mode::Connrate) {
-        let (at_once, duration) = (usize::from(args.at_once), sizes.connect_for);
+        let (at_once, duration) = (usize::from(args.at_once), sizes.timed_for);
         all.push(Box::new(connect_rate::ConnectRate { at_once, duration }));
     }
     if args.wants(Mode::Idle) {
@@ -114,20 +157,30 @@ pub(crate) fn chosen(args: &Args, sizes: Sizes) -> Vec<Planned> {
             sessions: sizes.sessions,
         }));
     }
+    all
+}
+
+fn udp(args: &Args, sizes: Sizes) -> Vec<Box<dyn Workload>> {
+    let mut all: Vec<Box<dyn Workload>> = Vec::new();
     if args.wants(Mode::Udp) {
-        all.push(Box::new(datagrams::Datagrams {
-            size,
-            count: sizes.count,
+        for &size in &args.udp_size {
+            all.push(Box::new(datagrams::Datagrams {
+                size: size as usize,
+                count: sizes.count,
+            }));
+        }
+    }
+    let (flows, duration) = (args.flows, sizes.timed_for);
+    if args.wants(Mode::UdpRate) {
+        let rate = args.udp_rate;
+        all.push(Box::new(udp_rate::UdpRate {
+            flows,
+            rate,
+            duration,
         }));
     }
-    all.into_iter()
-        .map(|workload| {
-            let pinned = match args.pin_one_cpu {
-                Pin::All => true,
-                Pin::None => false,
-                Pin::Latency => workload.is_latency(),
-            };
-            Planned { workload, pinned }
-        })
-        .collect()
+    if args.wants(Mode::UdpFlood) {
+        all.push(Box::new(udp_flood::UdpFlood { flows, duration }));
+    }
+    all
 }

@@ -5,7 +5,7 @@
 //! correct for (coordinated omission), and nothing said about queues under load either.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -95,14 +95,26 @@ impl Workload for PingPong {
         Ok(Measured::new(
             &usage,
             [
-                ("p50_us", times.quantile_us(50).unwrap_or_default()),
-                ("p99_us", times.quantile_us(99).unwrap_or_default()),
+                ("p50_us", times.quantile_us(500).unwrap_or_default()),
+                ("p99_us", times.quantile_us(990).unwrap_or_default()),
                 ("relay_us", usage.relay_ns as f64 / 1e3 / count as f64),
                 ("total_us", usage.total_ns as f64 / 1e3 / count as f64),
                 ("round_trips", count as f64),
             ],
         ))
     }
+}
+
+/// As many messages there and back over a new session.
+pub(crate) fn exchange_messages(
+    entrance: SocketAddr,
+    size: usize,
+    count: u32,
+) -> anyhow::Result<()> {
+    let stream = connect_through(entrance)?;
+    ask(&stream, request::ECHO, size as u64)?;
+    let mut message = Message::new(size);
+    (0..count).try_for_each(|number| message.round_trip(&stream, number, None))
 }
 
 /// One message and the room for its answer. Each differs from the one before by its number.
