@@ -57,12 +57,12 @@ impl Worker {
 
     /// Accepts for a listener, up to [`ACCEPT_TURN`] connections.
     pub(super) fn accept(&mut self, entry: usize) {
-        for _ in 0..ACCEPT_TURN {
+        for number in 0..ACCEPT_TURN {
             let Some(listener) = self.listeners.get_mut(entry) else {
                 return;
             };
-            // In its pause after an error.
-            if listener.timer.is_some() {
+            // In its pause after an error; or the event told of one, who has come in.
+            if listener.timer.is_some() || (number > 0 && !listener.has_caller()) {
                 return;
             }
             let (address, protocol) = (listener.address, Protocol::Tcp);

@@ -65,6 +65,11 @@ impl Listener {
         })
     }
 
+    /// Whether another [`Self::accept`] may find somebody.
+    pub(super) fn has_caller(&self) -> bool {
+        socket::has_caller(&self.socket)
+    }
+
     /// The next connection that waits, or why there is none for a moment.
     pub(super) fn accept(&mut self) -> Accepted {
         loop {

@@ -88,7 +88,7 @@ impl Session {
         place: &Place<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let mut down = Socket::new(down);
+        let mut down = Socket::accepted(down);
         let (down_token, up_token) = place.tokens();
         let dial = match literal(&ticket.shared.upstream) {
             None => Ok(Dial::Runtime {
@@ -198,7 +198,7 @@ impl Session {
         now: Instant,
     ) -> Step {
         let connected = dialled.and_then(|(stream, to)| {
-            let mut up = Socket::new(TcpStream::from_std(stream));
+            let mut up = Socket::dialled(TcpStream::from_std(stream));
             up.register(place.registry, place.tokens().1)
                 .map_err(|error| unreachable_at(to, error))?;
             Ok((up, to))
@@ -261,7 +261,7 @@ impl Session {
 }
 
 fn begin(to: SocketAddr, registry: &Registry, token: Token) -> io::Result<Socket> {
-    let mut up = Socket::new(TcpStream::from_std(begin_connect(to)?));
+    let mut up = Socket::dialled(TcpStream::from_std(begin_connect(to)?));
     up.register(registry, token)?;
     Ok(up)
 }

@@ -42,11 +42,20 @@ const URGENT: u8 = 16;
 const SHORT_SAYS_ALL: bool = cfg!(not(windows));
 
 impl Socket {
-    /// Both directions count as ready: what happened before is found by trying.
-    pub(super) fn new(stream: TcpStream) -> Self {
+    /// A connection that was accepted: something may wait to be read already, and there is room to
+    /// write.
+    pub(super) fn accepted(stream: TcpStream) -> Self {
         Self {
             stream,
             state: Cell::new(READABLE | WRITABLE),
+        }
+    }
+
+    /// A connection that was or is being made: what can be read will be told.
+    pub(super) fn dialled(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            state: Cell::new(WRITABLE),
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) use batch::{Arrival, Batch};
 pub(crate) use datagram::{DatagramListener, UpstreamSocket};
 pub use sys::raise_descriptor_limit;
 pub(crate) use sys::{
-    RESERVE_PATH, is_exhaustion, is_oversize, is_transient_accept_error, unsent, vitals,
+    RESERVE_PATH, has_caller, is_exhaustion, is_oversize, is_transient_accept_error, unsent, vitals,
 };
 
 /// Why no listener could be made.
@@ -211,13 +211,12 @@ pub(crate) async fn connect_tcp(addr: SocketAddr) -> io::Result<TcpStream> {
 /// Starts to connect to `addr` and does not wait; [`is_connected`] tells what came of it, once the
 /// socket is writable.
 pub(crate) fn begin_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = sys::nonblocking(Domain::for_address(addr), Type::STREAM, Protocol::TCP)?;
     limit_segment(&socket, addr);
     if addr.ip().is_loopback() {
         sys::accept_refusal(&socket);
     }
     tune(&SockRef::from(&socket), addr.ip());
-    socket.set_nonblocking(true)?;
     match socket.connect(&addr.into()) {
         Err(error) if !sys::is_in_progress(&error) => Err(error),
         _ => Ok(socket.into()),
@@ -226,12 +225,13 @@ pub(crate) fn begin_connect(addr: SocketAddr) -> io::Result<std::net::TcpStream>
 
 /// Whether the attempt to connect `socket` to `addr` has come to its end; the error is its own.
 pub(crate) fn is_connected(socket: &SockRef<'_>, addr: SocketAddr) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
-    match socket.peer_addr() {
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(false),
-        peer => drop(peer?),
+    if let Err(error) = socket.peer_addr() {
+        // Not yet, or no more (EINVAL on macOS): the socket's own error says which.
+        return match socket.take_error()? {
+            Some(error) => Err(error),
+            None if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            None => Err(error),
+        };
     }
     if addr.ip().is_loopback() && socket.local_addr()?.as_socket() == Some(addr) {
         // Nobody listens there: the system happened to choose that very port for this end, and

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 
-use socket2::{SockRef, Socket};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use via6_core::liveness::Vitals;
 use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
 use windows_sys::Win32::Networking::WinSock::{
@@ -41,6 +41,18 @@ pub(crate) fn vitals(_: impl AsSocket) -> Option<Vitals> {
 
 pub(crate) fn unsent(_: impl AsSocket) -> Option<usize> {
     None
+}
+
+/// A socket that never waits.
+pub(super) fn nonblocking(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(domain, kind, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Not asked: accepting tells.
+pub(crate) fn has_caller(_: impl AsSocket) -> bool {
+    true
 }
 
 /// A connection is being made, and writability will tell when it is.
