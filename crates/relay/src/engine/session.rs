@@ -88,8 +88,8 @@ impl Session {
         place: &Place<'_>,
         now: Instant,
     ) -> Option<Self> {
-        let mut down = Socket::accepted(down);
         let (down_token, up_token) = place.tokens();
+        let mut down = Socket::accepted(down, down_token);
         let dial = match literal(&ticket.shared.upstream) {
             None => Ok(Dial::Runtime {
                 _task: dial_elsewhere(&ticket.shared, place),
@@ -99,7 +99,7 @@ impl Session {
                 .map_err(|error| unreachable_at(to, error)),
         };
         let dial = dial.and_then(|dial| {
-            down.register(place.registry, down_token)
+            down.register(place.registry)
                 .map(|()| dial)
                 .map_err(|error| unreachable_at(ticket.downstream, error))
         });
@@ -129,8 +129,8 @@ impl Session {
     }
 
     /// The socket that an event speaks of.
-    pub(super) fn socket(&self, upstream: bool) -> Option<&Socket> {
-        match (&self.stage, upstream) {
+    pub(super) fn socket(&mut self, upstream: bool) -> Option<&mut Socket> {
+        match (&mut self.stage, upstream) {
             (Stage::Dialling { down, .. }, false) => Some(down),
             (
                 Stage::Dialling {
@@ -140,8 +140,16 @@ impl Session {
                 true,
             ) => Some(up),
             (Stage::Dialling { .. }, true) | (Stage::Closed, _) => None,
-            (Stage::Carrying(splice), false) => Some(&splice.down),
-            (Stage::Carrying(splice), true) => Some(&splice.up),
+            (Stage::Carrying(splice), false) => Some(&mut splice.down),
+            (Stage::Carrying(splice), true) => Some(&mut splice.up),
+        }
+    }
+
+    /// To be called after a turn: what the system was told not to tell may be wanted now.
+    pub(super) fn unmute(&mut self, registry: &Registry) {
+        if let Stage::Carrying(splice) = &mut self.stage {
+            splice.down.unmute(registry);
+            splice.up.unmute(registry);
         }
     }
 
@@ -198,8 +206,8 @@ impl Session {
         now: Instant,
     ) -> Step {
         let connected = dialled.and_then(|(stream, to)| {
-            let mut up = Socket::dialled(TcpStream::from_std(stream));
-            up.register(place.registry, place.tokens().1)
+            let mut up = Socket::dialled(TcpStream::from_std(stream), place.tokens().1);
+            up.register(place.registry)
                 .map_err(|error| unreachable_at(to, error))?;
             Ok((up, to))
         });
@@ -261,8 +269,8 @@ impl Session {
 }
 
 fn begin(to: SocketAddr, registry: &Registry, token: Token) -> io::Result<Socket> {
-    let mut up = Socket::dialled(TcpStream::from_std(begin_connect(to)?));
-    up.register(registry, token)?;
+    let mut up = Socket::dialled(TcpStream::from_std(begin_connect(to)?), token);
+    up.register(registry)?;
     Ok(up)
 }
 

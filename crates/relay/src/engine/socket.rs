@@ -24,6 +24,9 @@ use crate::socket;
 pub(super) struct Socket {
     stream: TcpStream,
     state: Cell<u8>,
+    token: Token,
+    /// The system does not tell of arrivals: they are known of, and not wanted yet.
+    muted: bool,
 }
 
 /// A read, or a write, is worth a try.
@@ -38,32 +41,64 @@ const FAILED: u8 = 8;
 /// nothing either, and `splice(2)` would not get past it.
 const URGENT: u8 = 16;
 
+/// Linux tells of urgent data apart.
+#[cfg(target_os = "linux")]
+const EVERYTHING: Interest = Interest::READABLE
+    .add(Interest::WRITABLE)
+    .add(Interest::PRIORITY);
+#[cfg(not(target_os = "linux"))]
+const EVERYTHING: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
 /// Windows tells of readiness again only after a call that said `WouldBlock`.
 const SHORT_SAYS_ALL: bool = cfg!(not(windows));
 
 impl Socket {
     /// A connection that was accepted: something may wait to be read already, and there is room to
     /// write.
-    pub(super) fn accepted(stream: TcpStream) -> Self {
+    pub(super) fn accepted(stream: TcpStream, token: Token) -> Self {
         Self {
-            stream,
             state: Cell::new(READABLE | WRITABLE),
+            ..Self::dialled(stream, token)
         }
     }
 
     /// A connection that was or is being made: what can be read will be told.
-    pub(super) fn dialled(stream: TcpStream) -> Self {
+    pub(super) fn dialled(stream: TcpStream, token: Token) -> Self {
         Self {
             stream,
             state: Cell::new(WRITABLE),
+            token,
+            muted: false,
         }
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        #[cfg(target_os = "linux")]
-        let interest = interest | Interest::PRIORITY;
-        registry.register(&mut self.stream, token, interest)
+    pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.register(&mut self.stream, self.token, EVERYTHING)
+    }
+
+    /// Has the system be silent about arrivals that nobody will take yet: while the other side is
+    /// full, each segment would wake the thread for nothing. [`Self::unmute`] ends it.
+    pub(super) fn mute(&mut self, registry: &Registry) {
+        // If it is refused, the thread is woken for nothing.
+        self.muted |= registry
+            .reregister(&mut self.stream, self.token, Interest::WRITABLE)
+            .is_ok();
+    }
+
+    /// To be called when a session has had its turn: once what had arrived is taken, the system
+    /// is to tell of more. It tells at once if there is more already.
+    pub(super) fn unmute(&mut self, registry: &Registry) {
+        if self.muted && !self.is(READABLE) {
+            // Refused only for a socket that is not registered.
+            self.muted = registry
+                .reregister(&mut self.stream, self.token, EVERYTHING)
+                .is_err();
+        }
+    }
+
+    /// Whether an event tells nothing but of arrivals that are known of.
+    pub(super) fn is_stale(&self, event: &Event) -> bool {
+        self.is(READABLE) && event.is_readable() && !event.is_read_closed()
     }
 
     pub(super) fn note(&self, event: &Event) {

@@ -113,7 +113,11 @@ impl Worker {
             }
         };
         if let Some(session) = self.sessions.get_mut(entry) {
+            let idle = !session.queued;
             if let Some(socket) = session.socket(upstream) {
+                if idle && socket.is_stale(event) {
+                    socket.mute(self.poll.registry());
+                }
                 socket.note(event);
             }
             enqueue(&mut self.due, session, entry);
@@ -222,6 +226,7 @@ impl Worker {
             again: false,
         };
         let step = act(session, &mut turn);
+        session.unmute(self.poll.registry());
         self.follow(entry, step);
     }
 
