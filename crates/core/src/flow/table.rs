@@ -11,7 +11,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 use super::state::Flow;
-use super::{Admit, Direction, DropCounts, FlowEnd, FlowId, FlowLimits};
+use super::{Admit, ByFlow, Direction, DropCounts, FlowEnd, FlowId, FlowLimits};
 use crate::ledger::{Ledger, LedgerLimits, Refusal};
 use crate::prefix::Prefix;
 use crate::reason::{DropReason, FlowEndReason};
@@ -23,7 +23,7 @@ use crate::reason::{DropReason, FlowEndReason};
 #[derive(Debug)]
 pub struct FlowTable {
     limits: FlowLimits,
-    flows: HashMap<FlowId, Flow>,
+    flows: ByFlow<Flow>,
     by_player: HashMap<SocketAddr, FlowId>,
     /// Oldest first.
     unproven: BTreeSet<FlowId>,
@@ -48,7 +48,7 @@ impl FlowTable {
         };
         Self {
             limits,
-            flows: HashMap::new(),
+            flows: ByFlow::default(),
             by_player: HashMap::new(),
             unproven: BTreeSet::new(),
             deadlines: BTreeSet::new(),

@@ -13,6 +13,7 @@
 //! The loop never blocks but in its one wait, and what a session may do in one turn is bounded.
 
 mod accepting;
+mod alarm;
 mod listener;
 mod receiving;
 mod session;

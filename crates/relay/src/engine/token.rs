@@ -7,6 +7,8 @@ use mio::Token;
 pub(crate) enum Concern {
     /// What other threads have to say.
     Inbox,
+    /// A timer is due.
+    Alarm,
     /// A TCP listener.
     Listener(usize),
     /// A session's downstream socket, or the session.
@@ -31,6 +33,7 @@ impl Concern {
             Self::SessionUpstream(entry) => (3, entry),
             Self::Flows(entry) => (4, entry),
             Self::FlowUpstream(entry) => (5, entry),
+            Self::Alarm => (6, 0),
         };
         Token(entry << KIND_BITS | kind)
     }
@@ -45,6 +48,7 @@ impl Concern {
             3 => Self::SessionUpstream(entry),
             4 => Self::Flows(entry),
             5 => Self::FlowUpstream(entry),
+            6 => Self::Alarm,
             _ => return None,
         })
     }
@@ -67,7 +71,9 @@ mod tests {
                 assert_eq!(Concern::of(concern.token()), Some(concern));
             }
         }
-        assert_eq!(Concern::of(Concern::Inbox.token()), Some(Concern::Inbox));
+        for concern in [Concern::Inbox, Concern::Alarm] {
+            assert_eq!(Concern::of(concern.token()), Some(concern));
+        }
         assert_eq!(Concern::of(Token(7)), None);
     }
 }

@@ -12,6 +12,7 @@ use via6_core::flow::FlowId;
 use via6_core::limits::{ACCEPT_BACKOFF, COPY_BUFFER};
 use via6_core::reason::CloseReason;
 
+use super::alarm::Alarm;
 use super::listener::Listener;
 use super::session::{Place, Session, Step};
 use super::timers::Timers;
@@ -36,6 +37,7 @@ pub(super) struct Worker {
     /// Who has something to do.
     pub(super) due: VecDeque<Concern>,
     pub(super) timers: Timers,
+    alarm: Alarm,
     /// Counts what was put into a table.
     pub(super) serial: u64,
     buffer: Box<[u8]>,
@@ -49,6 +51,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(poll: Poll, inbox: Arc<Inbox>, pipes: Pipes) -> Self {
+        let alarm = Alarm::new(poll.registry());
         Self {
             poll,
             inbox,
@@ -58,6 +61,7 @@ impl Worker {
             routes: Slab::new(),
             due: VecDeque::new(),
             timers: Timers::default(),
+            alarm,
             serial: 0,
             buffer: vec![0; COPY_BUFFER].into_boxed_slice(),
             batch: Batch::new(),
@@ -71,7 +75,8 @@ impl Worker {
         let mut events = Events::with_capacity(EVENTS);
         while !self.over {
             let wait = if self.due.is_empty() {
-                self.timers.idle_for(self.now)
+                let idle = self.timers.idle_for(self.now);
+                self.alarm.time_out(idle, self.now)
             } else {
                 Some(Duration::ZERO)
             };
@@ -105,6 +110,10 @@ impl Worker {
     fn note(&mut self, event: &Event) -> bool {
         let (entry, upstream) = match Concern::of(event.token()) {
             Some(Concern::Inbox) => return true,
+            Some(Concern::Alarm) => {
+                self.alarm.rang();
+                return false;
+            }
             Some(Concern::Session(entry)) => (entry, false),
             Some(Concern::SessionUpstream(entry)) => (entry, true),
             other => {
@@ -188,7 +197,10 @@ impl Worker {
                     self.turn(entry, Session::tick);
                 }
                 // These never wait for a moment.
-                Concern::Inbox | Concern::SessionUpstream(_) | Concern::FlowUpstream(_) => {}
+                Concern::Inbox
+                | Concern::Alarm
+                | Concern::SessionUpstream(_)
+                | Concern::FlowUpstream(_) => {}
             }
         }
     }
@@ -205,8 +217,8 @@ impl Worker {
             Some(Concern::Listener(entry)) => self.accept(entry),
             Some(Concern::Flows(entry)) => self.hear(entry),
             Some(Concern::FlowUpstream(route)) => self.carry_replies(route),
-            // A session is due as a whole, and the inbox is seen to at once.
-            Some(Concern::Inbox | Concern::SessionUpstream(_)) | None => {}
+            // A session is due as a whole, and the others are seen to at once.
+            Some(Concern::Inbox | Concern::Alarm | Concern::SessionUpstream(_)) | None => {}
         }
     }
 

@@ -1,13 +1,12 @@
 //! The live flows of one listener: the table's decisions, performed on real sockets.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use via6_core::flow::{Admit, Direction, FlowEnd, FlowId, FlowTable};
+use via6_core::flow::{Admit, ByFlow, Direction, FlowEnd, FlowId, FlowTable};
 use via6_core::limits::{DATAGRAM_BATCH, DATAGRAM_TURN, FLOWS_PENDING_BYTES};
 use via6_core::reason::{DropReason, FlowEndReason};
 
@@ -26,7 +25,7 @@ pub(crate) struct Flows {
     pub(super) listener: DatagramListener,
     pub(crate) address: SocketAddr,
     pub(super) table: FlowTable,
-    live: HashMap<FlowId, Live>,
+    live: ByFlow<Live>,
     /// Bytes that wait for the upstream name in all.
     pending_bytes: usize,
     pub(super) name: Name,
@@ -73,7 +72,7 @@ impl Flows {
             shared,
             listener,
             address,
-            live: HashMap::new(),
+            live: ByFlow::default(),
             pending_bytes: 0,
             name: Name::default(),
             unknown: 0,
