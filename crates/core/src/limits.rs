@@ -29,6 +29,10 @@ pub const BULK_BEGINS_AFTER: u8 = 4;
 /// Successive smaller passes after which it no longer is.
 pub const BULK_ENDS_AFTER: u8 = 8;
 
+/// A direction that has not emptied its pipe after this long is no longer in bulk: at 100 MB/s or
+/// less, memory is quick enough, and a pipe is a queue that game messages would wait in.
+pub const BULK_SLOW: Duration = Duration::from_millis(10);
+
 /// Bytes asked for in a pipe, and moved in one go; Linux grants users no more (`pipe-max-size`,
 /// pipe(7)). Less is taken, but not less than [`COPY_BUFFER`].
 pub const PIPE_BYTES: usize = 1024 * 1024;
@@ -39,6 +43,10 @@ pub const PIPES_MAX: usize = 32;
 
 /// Empty pipes of one thread that are kept; the rest is closed.
 pub const PIPES_IDLE: usize = 4;
+
+/// Pipes of one thread whose bytes may wait in memory at a time, for readers that have stopped: up to
+/// [`PIPE_BYTES`] each. Beyond it such a reader keeps its pipe.
+pub const SPILLS_MAX: usize = 16;
 
 /// Connections that one listener accepts before the sessions have their turn.
 pub const ACCEPT_TURN: usize = 64;

@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use via6_core::limits::{PIPES_IDLE, PIPES_MAX};
+use via6_core::limits::{PIPES_IDLE, PIPES_MAX, SPILLS_MAX};
 
 #[cfg(target_os = "linux")]
 pub use self::linux::Pipe;
 #[cfg(not(target_os = "linux"))]
 pub use self::none::Pipe;
-use crate::descriptors::Descriptors;
+use crate::descriptors::{Descriptors, Lease};
 
 /// Whether bytes may be moved by `splice(2)` instead of through memory. Linux only; elsewhere all
 /// three are [`Splicing::Never`].
@@ -31,6 +31,10 @@ pub enum Splicing {
     Never,
 }
 
+/// Stands for one pipe's bytes that were read out.
+#[derive(Debug)]
+pub(crate) struct Spill(#[allow(dead_code, reason = "counted by being there")] Arc<()>);
+
 /// The pipes of one thread.
 #[derive(Debug)]
 pub(crate) struct Pipes {
@@ -38,6 +42,8 @@ pub(crate) struct Pipes {
     idle: Vec<Pipe>,
     /// Counts the pipes that there are: each holds a clone.
     census: Arc<()>,
+    /// Counts, the same way, what was read out of pipes.
+    spills: Arc<()>,
     /// Where the descriptors of pipes are accounted for; none: there are no pipes.
     descriptors: Option<Descriptors>,
 }
@@ -48,6 +54,7 @@ impl Pipes {
             splicing,
             idle: Vec::new(),
             census: Arc::default(),
+            spills: Arc::default(),
             descriptors: Some(descriptors),
         }
     }
@@ -58,6 +65,7 @@ impl Pipes {
             splicing: Splicing::Never,
             idle: Vec::new(),
             census: Arc::default(),
+            spills: Arc::default(),
             descriptors: None,
         }
     }
@@ -91,9 +99,19 @@ impl Pipes {
         }
     }
 
-    /// Closes the pipes that nobody uses: a session that wants their descriptors comes first.
-    pub(crate) fn release(&mut self) {
-        self.idle.clear();
+    /// Descriptors for a session or a flow, which come before pipes that nobody uses.
+    pub(crate) fn lease(&mut self, descriptors: &Descriptors, count: u32) -> Option<Lease> {
+        descriptors.lease(count).or_else(|| {
+            self.idle.clear();
+            descriptors.lease(count)
+        })
+    }
+
+    /// Leave to keep a pipe's bytes in memory, so that the pipe can serve others; given back when
+    /// dropped. `None`: enough are kept so.
+    pub(crate) fn spill(&self) -> Option<Spill> {
+        // One clone is this pool's own.
+        (Arc::strong_count(&self.spills) <= SPILLS_MAX).then(|| Spill(Arc::clone(&self.spills)))
     }
 }
 
@@ -102,6 +120,7 @@ mod linux {
     use std::io;
     use std::os::fd::{AsFd, OwnedFd};
     use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
     use nix::unistd::{pipe2, read};
@@ -118,6 +137,8 @@ mod linux {
         read: OwnedFd,
         write: OwnedFd,
         held: usize,
+        /// When it was filled last.
+        filled_at: Option<Instant>,
         _lease: Lease,
         _counted: Arc<()>,
     }
@@ -138,6 +159,7 @@ mod linux {
                 read,
                 write,
                 held: 0,
+                filled_at: None,
                 _lease: lease,
                 _counted: counted,
             })))
@@ -161,6 +183,17 @@ mod linux {
             let moved = splice(&self.0.read, None, to, None, self.0.held, FLAGS)?;
             self.0.held = self.0.held.saturating_sub(moved);
             Ok(moved)
+        }
+
+        /// Takes note of when it was filled.
+        pub(crate) fn stamp(&mut self, now: Instant) {
+            self.0.filled_at = Some(now);
+        }
+
+        /// Whether emptying it has taken longer than `limit`.
+        pub(crate) fn is_slow(&self, now: Instant, limit: Duration) -> bool {
+            let took = self.0.filled_at.map(|at| now.duration_since(at));
+            took.is_some_and(|took| took > limit)
         }
 
         /// Reads everything out, so that the pipe can serve others.
@@ -189,7 +222,7 @@ mod linux {
 
         use super::super::{Pipes, Splicing};
         use crate::descriptors::Descriptors;
-        use via6_core::limits::{DESCRIPTORS_RESERVED, PIPES_IDLE, PIPES_MAX};
+        use via6_core::limits::{DESCRIPTORS_RESERVED, PIPES_IDLE, PIPES_MAX, SPILLS_MAX};
 
         fn pipes(descriptors: usize) -> Pipes {
             let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + descriptors);
@@ -224,10 +257,21 @@ mod linux {
             );
             lent.into_iter().for_each(|pipe| pool.give_back(pipe));
             assert_eq!(pool.idle.len(), PIPES_IDLE, "the rest is closed");
-            pool.release();
             let all = u32::try_from(2 * PIPES_MAX + 10).unwrap();
-            assert!(account.lease(all).is_some());
+            assert!(account.lease(all).is_none());
+            let lease = pool.lease(&account, all);
+            assert!(lease.is_some(), "idle pipes make room");
+            drop(lease);
             assert!(pool.lend(true).is_some());
+        }
+
+        #[test]
+        fn few_pipes_at_a_time_are_read_out() {
+            let pool = pipes(2);
+            let spills: Vec<_> = std::iter::from_fn(|| pool.spill()).collect();
+            assert_eq!(spills.len(), SPILLS_MAX);
+            drop(spills);
+            assert!(pool.spill().is_some());
         }
 
         #[test]
@@ -258,6 +302,7 @@ mod linux {
 mod none {
     use std::io;
     use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     use crate::descriptors::Lease;
 
@@ -271,6 +316,14 @@ mod none {
         }
 
         pub(crate) fn is_empty(&self) -> bool {
+            match *self {}
+        }
+
+        pub(crate) fn stamp(&mut self, _: Instant) {
+            match *self {}
+        }
+
+        pub(crate) fn is_slow(&self, _: Instant, _: Duration) -> bool {
             match *self {}
         }
 

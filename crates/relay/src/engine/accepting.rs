@@ -101,7 +101,7 @@ impl Worker {
             }
             return;
         }
-        self.due.push_back(Concern::Listener(entry));
+        self.again.push_back(Concern::Listener(entry));
     }
 
     /// Starts a session, or refuses it by RST.

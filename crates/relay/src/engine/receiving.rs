@@ -27,6 +27,7 @@ impl Worker {
                 serial: self.serial,
             },
             inbox: &self.inbox,
+            pipes: &mut self.pipes,
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
@@ -55,6 +56,7 @@ impl Worker {
                 serial: *serial,
             },
             inbox: &self.inbox,
+            pipes: &mut self.pipes,
             now: self.now,
         };
         let done = act(flows, &mut self.batch, &mut lent);
@@ -80,7 +82,7 @@ impl Worker {
         });
         match heard {
             None | Some(Heard::All | Heard::Troubled(_)) => {}
-            Some(Heard::Share) => self.due.push_back(Concern::Flows(entry)),
+            Some(Heard::Share) => self.again.push_back(Concern::Flows(entry)),
             Some(Heard::Ended(error)) => {
                 if let Some(flows) = self.close_flows(entry) {
                     let (address, protocol) = (flows.address, Protocol::Udp);
@@ -99,7 +101,7 @@ impl Worker {
             return;
         };
         if flows.carry_replies(id, &mut self.batch, self.now) {
-            self.due.push_back(Concern::FlowUpstream(route));
+            self.again.push_back(Concern::FlowUpstream(route));
         }
     }
 

@@ -36,10 +36,7 @@ impl Ticket {
         pipes: &mut Pipes,
         now: Instant,
     ) -> Result<Self, ShedReason> {
-        let lease = shared.descriptors.lease(2).or_else(|| {
-            pipes.release();
-            shared.descriptors.lease(2)
-        });
+        let lease = pipes.lease(&shared.descriptors, 2);
         let lease = lease.ok_or(ShedReason::DescriptorsFull)?;
         let exempt = shared.is_exempt(downstream);
         shared

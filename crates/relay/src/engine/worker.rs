@@ -36,6 +36,8 @@ pub(super) struct Worker {
     pub(super) routes: Slab<(usize, FlowId)>,
     /// Who has something to do.
     pub(super) due: VecDeque<Concern>,
+    /// Who has had a turn and has more to do.
+    pub(super) again: VecDeque<Concern>,
     pub(super) timers: Timers,
     alarm: Alarm,
     /// Counts what was put into a table.
@@ -60,6 +62,7 @@ impl Worker {
             flows: Slab::new(),
             routes: Slab::new(),
             due: VecDeque::new(),
+            again: VecDeque::new(),
             timers: Timers::default(),
             alarm,
             serial: 0,
@@ -74,7 +77,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS);
         while !self.over {
-            let wait = if self.due.is_empty() {
+            let wait = if self.again.is_empty() {
                 let idle = self.timers.idle_for(self.now);
                 self.alarm.time_out(idle, self.now)
             } else {
@@ -97,8 +100,11 @@ impl Worker {
                 self.obey();
             }
             self.look_at_clock();
-            for _ in 0..self.due.len() {
-                self.give_turn();
+            // One at a time, with a look at what is ready in between: a game packet waits for one
+            // share of a download, however many there are.
+            self.due.extend(self.again.pop_front());
+            while let Some(concern) = self.due.pop_front() {
+                self.give_turn(concern);
             }
         }
         // Only an embedding program that dropped its relays has sessions left.
@@ -205,20 +211,19 @@ impl Worker {
         }
     }
 
-    /// Lets whoever waits longest act.
-    fn give_turn(&mut self) {
-        match self.due.pop_front() {
-            Some(Concern::Session(entry)) => {
+    fn give_turn(&mut self, concern: Concern) {
+        match concern {
+            Concern::Session(entry) => {
                 if let Some(session) = self.sessions.get_mut(entry) {
                     session.queued = false;
                 }
                 self.turn(entry, Session::advance);
             }
-            Some(Concern::Listener(entry)) => self.accept(entry),
-            Some(Concern::Flows(entry)) => self.hear(entry),
-            Some(Concern::FlowUpstream(route)) => self.carry_replies(route),
+            Concern::Listener(entry) => self.accept(entry),
+            Concern::Flows(entry) => self.hear(entry),
+            Concern::FlowUpstream(route) => self.carry_replies(route),
             // A session is due as a whole, and the others are seen to at once.
-            Some(Concern::Inbox | Concern::Alarm | Concern::SessionUpstream(_)) | None => {}
+            Concern::Inbox | Concern::Alarm | Concern::SessionUpstream(_) => {}
         }
     }
 
@@ -253,7 +258,7 @@ impl Worker {
                 self.timers
                     .arm(&mut session.timer, at, Concern::Session(entry));
             }
-            Step::Again => enqueue(&mut self.due, session, entry),
+            Step::Again => enqueue(&mut self.again, session, entry),
             Step::Over(reason, failure) => {
                 let mut session = self.sessions.remove(entry);
                 self.timers

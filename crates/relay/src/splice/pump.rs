@@ -9,11 +9,11 @@
 use std::io;
 use std::task::{Poll, ready};
 
-use via6_core::limits::{BULK_BEGINS_AFTER, BULK_ENDS_AFTER, BULK_READ, COPY_TURN};
+use via6_core::limits::{BULK_BEGINS_AFTER, BULK_ENDS_AFTER, BULK_READ, BULK_SLOW, COPY_TURN};
 
 use super::Turn;
 use crate::leg::Leg;
-use crate::pipe::Pipe;
+use crate::pipe::{Pipe, Spill};
 
 /// Bytes on their way from one leg to the other.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ enum Held {
     Memory {
         bytes: Vec<u8>,
         sent: usize,
+        /// The bytes come out of a pipe.
+        _spill: Option<Spill>,
     },
     Pipe(Pipe),
 }
@@ -139,7 +141,10 @@ impl Pump {
             self.held = Held::Memory {
                 bytes: rest.to_vec(),
                 sent: 0,
+                _spill: None,
             };
+            // The sink is what this waits for: no pipe makes it quicker.
+            self.gear = Gear::default();
         }
         Poll::Ready(Ok(read))
     }
@@ -154,6 +159,7 @@ impl Pump {
         let filled = source.poll_fill(turn.cx, &mut pipe);
         if let Poll::Ready(Ok(moved @ 1..)) = filled {
             self.gear.note(moved);
+            pipe.stamp(turn.now);
             self.held = Held::Pipe(pipe);
             return Poll::Ready(Ok(moved));
         }
@@ -173,7 +179,7 @@ impl Pump {
         loop {
             let moved = match &mut self.held {
                 Held::Nothing => return Poll::Ready(Ok(())),
-                Held::Memory { bytes, sent } => {
+                Held::Memory { bytes, sent, .. } => {
                     let rest = bytes.get(*sent..).unwrap_or_default();
                     let moved = ready!(sink.poll_write(turn.cx, rest)).map_err(Fault::Sink)?;
                     *sent += moved;
@@ -186,15 +192,19 @@ impl Pump {
                     let moved = match ready!(sink.poll_drain(turn.cx, pipe)) {
                         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                             self.plain = true;
-                            self.free_pipe(turn).map_err(Fault::Sink)?;
+                            let spill = turn.pipes.spill();
+                            self.read_out(turn, spill).map_err(Fault::Sink)?;
                             continue;
                         }
                         drained => drained.map_err(Fault::Sink)?,
                     };
-                    if pipe.is_empty()
-                        && let Held::Pipe(pipe) = std::mem::take(&mut self.held)
-                    {
-                        turn.pipes.give_back(pipe);
+                    if pipe.is_empty() {
+                        if pipe.is_slow(turn.now, BULK_SLOW) {
+                            self.gear = Gear::default();
+                        }
+                        if let Held::Pipe(pipe) = std::mem::take(&mut self.held) {
+                            turn.pipes.give_back(pipe);
+                        }
                     }
                     moved
                 }
@@ -206,13 +216,23 @@ impl Pump {
         }
     }
 
-    /// Gives a pipe back that a slow sink keeps from others; its bytes wait in memory instead.
+    /// Gives a pipe back that a slow sink keeps from others, if its bytes may wait in memory
+    /// instead.
     pub(super) fn free_pipe(&mut self, turn: &mut Turn<'_, '_>) -> io::Result<()> {
+        match turn.pipes.spill() {
+            None => Ok(()),
+            spill => self.read_out(turn, spill),
+        }
+    }
+
+    fn read_out(&mut self, turn: &mut Turn<'_, '_>, spill: Option<Spill>) -> io::Result<()> {
         if let Held::Pipe(pipe) = &mut self.held {
-            let bytes = pipe.read_out()?;
-            if let Held::Pipe(pipe) =
-                std::mem::replace(&mut self.held, Held::Memory { bytes, sent: 0 })
-            {
+            let in_memory = Held::Memory {
+                bytes: pipe.read_out()?,
+                sent: 0,
+                _spill: spill,
+            };
+            if let Held::Pipe(pipe) = std::mem::replace(&mut self.held, in_memory) {
                 turn.pipes.give_back(pipe);
             }
             self.gear = Gear::default();
@@ -221,8 +241,10 @@ impl Pump {
     }
 }
 
-/// Whether a direction is in bulk: a download, not game messages. Some passes to the contrary
-/// change it, so that one large message or one pause does not.
+/// Whether a direction is in bulk: a download to somebody who takes it as fast as it comes, not game
+/// messages, nor a download that waits for a slower link, where a pipe would only add a queue for
+/// game messages to stand in. Some passes to the contrary change it, so that one large message or
+/// one pause does not.
 #[derive(Debug, Default)]
 struct Gear {
     bulk: bool,
