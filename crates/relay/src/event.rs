@@ -12,8 +12,8 @@ use via6_core::reason::{CloseReason, DropReason, ShedReason};
 
 use crate::dial::DialError;
 
-/// Receives events, on the thread of the runtime and under locks of the relay: it must neither block
-/// nor call back into it.
+/// Receives events, on the engine's thread or the runtime's, under locks of the relay: it must neither
+/// block nor call back into it.
 pub trait Observer: Send + Sync {
     /// Takes note of one event.
     fn observe(&self, event: &Event<'_>);

@@ -16,6 +16,7 @@ use socket2::SockRef;
 use via6_core::liveness::Vitals;
 
 use crate::leg::Leg;
+#[cfg(target_os = "linux")]
 use crate::pipe::Pipe;
 use crate::socket;
 
