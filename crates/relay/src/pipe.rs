@@ -255,7 +255,9 @@ mod linux {
                 account.lease(11).is_none(),
                 "each counts as two descriptors"
             );
-            lent.into_iter().for_each(|pipe| pool.give_back(pipe));
+            for pipe in lent {
+                pool.give_back(pipe);
+            }
             assert_eq!(pool.idle.len(), PIPES_IDLE, "the rest is closed");
             let all = u32::try_from(2 * PIPES_MAX + 10).unwrap();
             assert!(account.lease(all).is_none());

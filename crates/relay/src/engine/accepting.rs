@@ -19,14 +19,14 @@ use crate::socket;
 impl Worker {
     pub(super) fn listen(
         &mut self,
-        shared: Arc<Shared>,
+        shared: &Arc<Shared>,
         address: SocketAddr,
         socket: std::net::TcpListener,
     ) {
         let entry = self.listeners.vacant_key();
         let token = Concern::Listener(entry).token();
         let registry = self.poll.registry();
-        match Listener::new(Arc::clone(&shared), address, socket, registry, token) {
+        match Listener::new(Arc::clone(shared), address, socket, registry, token) {
             Ok(listener) => {
                 self.listeners.insert(listener);
                 // What came before it was registered.

@@ -2,7 +2,7 @@
 //!
 //! Most waits have a timer seconds away that will not fire: a look at each session that carries
 //! something, every 5 s. Given to the wait itself, the system sets and clears a clock for it at each
-//! packet, at 4 % of a small round trip. So on Linux a timerfd_create(2) clock is set once, and
+//! packet, at 4 % of a small round trip. So on Linux a clock (`timerfd_create(2)`) is set once, and
 //! again only for something sooner; it may ring for a timer that is gone, which costs a look.
 //! Elsewhere, and for moments that are close, the wait has its time-out.
 
@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(alarm.time_out(Some(soon), now), None);
             let limit = Some(Duration::from_secs(10));
             poll.poll(&mut events, limit).unwrap();
-            let rung: Vec<_> = events.iter().map(|event| event.token()).collect();
+            let rung: Vec<_> = events.iter().map(mio::event::Event::token).collect();
             assert_eq!(rung, [Concern::Alarm.token()]);
             assert!(now.elapsed() >= soon);
             alarm.rang();

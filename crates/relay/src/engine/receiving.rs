@@ -13,7 +13,7 @@ use crate::udp::{Answer, Flows, Heard, Lent};
 impl Worker {
     pub(super) fn receive_for(
         &mut self,
-        shared: Arc<Shared>,
+        shared: &Arc<Shared>,
         address: SocketAddr,
         socket: std::net::UdpSocket,
     ) {
@@ -31,7 +31,7 @@ impl Worker {
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
-        match Flows::new(Arc::clone(&shared), address, socket, token, &lent) {
+        match Flows::new(Arc::clone(shared), address, socket, token, &lent) {
             Ok(flows) => {
                 self.flows.insert((self.serial, flows));
                 // What came before it was registered.

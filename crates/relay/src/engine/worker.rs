@@ -147,7 +147,7 @@ impl Worker {
                     shared,
                     address,
                     listener,
-                } => self.listen(shared, address, listener),
+                } => self.listen(&shared, address, listener),
                 Command::StopListening { shared, done } => {
                     self.stop_listening(&shared);
                     // Who no longer waits for it need not know.
@@ -157,7 +157,7 @@ impl Worker {
                     shared,
                     address,
                     socket,
-                } => self.receive_for(shared, address, socket),
+                } => self.receive_for(&shared, address, socket),
                 Command::EndFlows { shared, done } => {
                     self.end_flows(&shared);
                     // Who no longer waits for it need not know.

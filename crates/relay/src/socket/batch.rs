@@ -130,6 +130,8 @@ mod places {
             bytes: &mut [u8],
             labels: &mut Vec<Label>,
         ) -> io::Result<()> {
+            let name_len = libc::socklen_t::try_from(size_of::<libc::sockaddr_storage>());
+            let name_len = name_len.unwrap_or(0);
             // SAFETY: plain integers and pointers, for which zero is a value.
             let mut rooms: [libc::iovec; DATAGRAM_BATCH] = unsafe { zeroed() };
             // SAFETY: as above.
@@ -146,7 +148,7 @@ mod places {
                 header.msg_hdr.msg_iov = room;
                 header.msg_hdr.msg_iovlen = 1;
                 header.msg_hdr.msg_name = ptr::from_mut(name).cast();
-                header.msg_hdr.msg_namelen = NAME_LEN;
+                header.msg_hdr.msg_namelen = name_len;
                 header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
                 header.msg_hdr.msg_controllen = control.0.len();
             }
@@ -157,7 +159,7 @@ mod places {
                 libc::recvmmsg(
                     socket.as_raw_fd(),
                     headers.as_mut_ptr(),
-                    DATAGRAM_BATCH as libc::c_uint,
+                    libc::c_uint::try_from(DATAGRAM_BATCH).unwrap_or(0),
                     libc::MSG_DONTWAIT,
                     ptr::null_mut(),
                 )
@@ -178,8 +180,6 @@ mod places {
             Ok(())
         }
     }
-
-    const NAME_LEN: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
 
     fn sender(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
         match libc::c_int::from(name.ss_family) {
@@ -208,9 +208,8 @@ mod places {
 
         let filled = control.0.get(..filled)?;
         let data = filled.get(DATA..)?;
-        let head = filled.as_ptr().cast::<libc::cmsghdr>();
         // SAFETY: `filled` is longer than a header, which is plain integers.
-        let head = unsafe { head.read_unaligned() };
+        let head = unsafe { filled.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
         match (head.cmsg_level, head.cmsg_type) {
             (libc::IPPROTO_IP, libc::IP_PKTINFO) if data.len() >= size_of::<libc::in_pktinfo>() => {
                 // SAFETY: it is that long, and plain integers.
