@@ -31,6 +31,7 @@ mod soak {
     use clap::{CommandFactory, Parser};
     use via6_lab::chain::Chain;
     use via6_lab::matrix::{self, Cell, LONG_PAUSE, PAUSE, Plan};
+    use via6_lab::process::Splice;
     use via6_lab::rows::ROWS;
 
     /// The lab of via6.
@@ -56,6 +57,11 @@ mod soak {
         /// (join-host), and those with another relay on either side.
         #[arg(long, value_name = "NAME")]
         chain: Vec<String>,
+        /// Start every via6 with this --splice: auto, always, never, or all of them one after the
+        /// other; may be given several times. Without: no such flag, so what the program does by
+        /// default.
+        #[arg(long, value_name = "WHEN")]
+        splice: Vec<String>,
         /// Readers pause for two minutes instead of two seconds.
         #[arg(long)]
         long: bool,
@@ -75,6 +81,7 @@ mod soak {
         let usual =
             |chain: Chain| matches!(chain, Chain::Relay64 | Chain::JoinHost) || chain.is_mixed();
         let chains = choose("chain", &arguments.chain, &known, usual);
+        let splices = choose_splices(&arguments.splice);
         let program = arguments.via6.unwrap_or_else(beside_this_one);
         let plan = Plan {
             program: &program,
@@ -84,10 +91,10 @@ mod soak {
         };
         let start = Instant::now();
         println!(
-            "{:20} {:12} {:7} {:>6} {:>9}",
-            "row", "chain", "acting", "passed", "mean"
+            "{:20} {:12} {:7} {:7} {:>6} {:>9}",
+            "row", "chain", "acting", "splice", "passed", "mean"
         );
-        let cells = matrix::run(&plan, matrix::cells(&rows, &chains), print);
+        let cells = matrix::run(&plan, matrix::cells(&rows, &chains, &splices), print);
         let sum = |of: fn(&Cell) -> u32| cells.iter().map(of).sum::<u32>();
         let (passed, failed) = (sum(|cell| cell.passed), sum(|cell| cell.failed));
         let skipped = match sum(|cell| cell.skipped) {
@@ -134,6 +141,18 @@ mod soak {
         chosen.map(|&(_, one)| one).collect()
     }
 
+    /// The named ways to move bytes; the program's own if none is named.
+    fn choose_splices(names: &[String]) -> Vec<Splice> {
+        if names.is_empty() {
+            return vec![Splice::Default];
+        }
+        if names.iter().any(|name| name == "all") {
+            return Splice::ASKED.to_vec();
+        }
+        let known = Splice::ASKED.iter().map(|&splice| (splice.label(), splice));
+        choose("splice", names, &known.collect::<Vec<_>>(), |_| true)
+    }
+
     fn beside_this_one() -> PathBuf {
         std::env::current_exe().map_or_else(|_| "via6".into(), |own| own.with_file_name("via6"))
     }
@@ -143,10 +162,11 @@ mod soak {
         let mean = cell.time / runs.max(1);
         let score = format!("{}/{runs}", cell.passed);
         println!(
-            "{:20} {:12} {:7} {score:>6} {:>6} ms  {}",
+            "{:20} {:12} {:7} {:7} {score:>6} {:>6} ms  {}",
             cell.row.name,
             cell.chain,
             cell.side.label(),
+            cell.splice,
             mean.as_millis(),
             cell.note.0,
         );

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::chain::Chain;
+use crate::chain::{Chain, Protocol};
 use crate::failure::{Failure, Outcome, failed};
+use crate::process::Splice;
 use crate::rows::{Note, Row};
 use crate::scene::{Case, Side};
 
@@ -26,6 +27,8 @@ pub struct Cell {
     pub chain: Chain,
     /// Who acts.
     pub side: Side,
+    /// How every via6 is told to move TCP bytes.
+    pub splice: Splice,
     /// Repetitions that passed.
     pub passed: u32,
     /// Repetitions that failed.
@@ -41,11 +44,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    fn new(row: &'static Row, chain: Chain, side: Side) -> Self {
+    fn new(row: &'static Row, chain: Chain, side: Side, splice: Splice) -> Self {
         Self {
             row,
             chain,
             side,
+            splice,
             passed: 0,
             failed: 0,
             skipped: 0,
@@ -80,13 +84,21 @@ impl Cell {
     }
 }
 
-/// The cells of these rows on these chains, where they apply.
+/// The cells of these rows on these chains, where they apply, in each of these ways to move bytes;
+/// rows of UDP know only one.
 #[must_use]
-pub fn cells(rows: &[&'static Row], chains: &[Chain]) -> Vec<Cell> {
+pub fn cells(rows: &[&'static Row], chains: &[Chain], splices: &[Splice]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for row in rows {
+        let splices = match row.protocol {
+            Protocol::Tcp => splices,
+            Protocol::Udp => &[Splice::Default],
+        };
         for &chain in chains.iter().filter(|chain| row.applies_to(**chain)) {
-            cells.extend(row.sides.iter().map(|&side| Cell::new(row, chain, side)));
+            for &splice in splices {
+                let cell = |&side| Cell::new(row, chain, side, splice);
+                cells.extend(row.sides.iter().map(cell));
+            }
         }
     }
     cells
@@ -157,6 +169,7 @@ fn run_once(plan: &Plan<'_>, cell: &Cell) -> Outcome<Note> {
         program: plan.program,
         chain: cell.chain,
         acting: cell.side,
+        splice: cell.splice,
         pause: plan.pause,
     };
     // One row's panic must not end a night's run.
@@ -171,6 +184,7 @@ pub fn check(
     row: &str,
     chain: Chain,
     side: Side,
+    splice: Splice,
     times: u32,
 ) -> Result<(), String> {
     let Some(row) = Row::named(row) else {
@@ -189,8 +203,9 @@ pub fn check(
         pause: PAUSE,
         beside: 1,
     };
-    let cells = run(&plan, vec![Cell::new(row, chain, side)], |_| ());
-    let what = format!("{} on {chain}, {} acting", row.name, side.label());
+    let cells = run(&plan, vec![Cell::new(row, chain, side, splice)], |_| ());
+    let (name, side) = (row.name, side.label());
+    let what = format!("{name} on {chain}, {side} acting, splice {splice}");
     for cell in cells {
         let trouble = cell.trouble.unwrap_or_default();
         if cell.failed > 0 {

@@ -2,6 +2,7 @@
 //!
 //! Killed when dropped, so that a failed row leaves nothing behind.
 
+use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -40,6 +41,42 @@ pub enum Output {
     Gone,
 }
 
+/// When TCP bytes go through `splice(2)`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Splice {
+    /// What via6 does by itself: it gets no flag.
+    #[default]
+    Default,
+    /// In bulk.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Splice {
+    /// Every one that can be asked for.
+    pub const ASKED: &'static [Self] = &[Self::Auto, Self::Always, Self::Never];
+
+    /// The name used in tables and on the command line.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl fmt::Display for Splice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.label())
+    }
+}
+
 /// What a via6 is started with besides its command line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Start {
@@ -49,6 +86,8 @@ pub struct Start {
     pub output: Output,
     /// Logs everything (`-vv`).
     pub verbose: bool,
+    /// When TCP bytes go through `splice(2)`.
+    pub splice: Splice,
 }
 
 /// A running via6.
@@ -75,8 +114,12 @@ impl Via6 {
         arguments: &[String],
         start: Start,
     ) -> Outcome<Self> {
+        let mut arguments = arguments.to_vec();
+        if start.splice != Splice::Default {
+            arguments.extend(["--splice".into(), start.splice.to_string()]);
+        }
         let mut command = system::bound_to_us(program, start.descriptors);
-        command.args(arguments).stdin(Stdio::null());
+        command.args(&arguments).stdin(Stdio::null());
         if start.output != Output::UnreadLog {
             command.arg("--json");
         }
@@ -182,7 +225,7 @@ impl Via6 {
     }
 
     /// Adds the end of what it wrote to stderr, without which a failure is a riddle.
-    fn explain(&self, what: impl std::fmt::Display) -> Failure {
+    fn explain(&self, what: impl fmt::Display) -> Failure {
         let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> = stderr.lines().rev().take(5).collect();
         let tail: Vec<_> = lines.into_iter().rev().collect();

@@ -12,7 +12,7 @@ use via6_core::reason::CloseReason;
 use crate::chain::{Chain, Protocol, Relays, Setup};
 use crate::failure::{During, Outcome, ensure};
 use crate::pattern::{DOWN, Pattern, UP};
-use crate::process::Start;
+use crate::process::{Splice, Start};
 use crate::wire;
 
 /// Who does what the row is about. Exchanging the two swaps the sides.
@@ -65,6 +65,8 @@ pub struct Case<'a> {
     pub chain: Chain,
     /// Who acts.
     pub acting: Side,
+    /// How every via6 is told to move TCP bytes.
+    pub splice: Splice,
     /// How long a pausing reader pauses.
     pub pause: Duration,
 }
@@ -219,6 +221,9 @@ pub fn relays(case: &Case<'_>, game: SocketAddr, start: Start) -> Outcome<Relays
         protocol: Protocol::Tcp,
         game,
         link: Ipv6Addr::LOCALHOST,
-        start,
+        start: Start {
+            splice: case.splice,
+            ..start
+        },
     })
 }

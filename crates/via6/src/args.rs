@@ -131,7 +131,7 @@ pub(crate) struct Join {
 /// How TCP bytes pass.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Passing {
-    /// Move TCP bytes within the system, without copying them: in bulk, always or never (Linux)
+    /// When Linux moves TCP bytes by itself: auto (in bulk), always or never [default: auto]
     #[arg(
         long,
         value_name = "WHEN",
@@ -139,19 +139,20 @@ pub(crate) struct Passing {
         value_enum,
         ignore_case = true,
         default_value_t = Splice::Auto,
-        hide_short_help = true
+        hide_default_value = true,
+        hide_possible_values = true
     )]
     pub(crate) splice: Splice,
 }
 
-/// When `splice(2)` is used.
+/// When `splice(2)` is used. Other systems than Linux do not have it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Splice {
-    /// For downloads; small messages are quicker through memory
+    /// In bulk: small messages are quicker through memory
     Auto,
-    /// Always
+    /// Also for small messages
     Always,
-    /// Never
+    /// The way out where `splice(2)` is not to be trusted
     Never,
 }
 

@@ -36,6 +36,10 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         ErrorKind::InvalidValue if argument == "<tcp|udp>" => {
             Failure::usage(format!("cannot relay {value}: tcp or udp"))
         }
+        ErrorKind::InvalidValue if name_of(&argument) == "--splice" => {
+            let name = written("--splice", "VIA6_SPLICE");
+            Failure::usage(format!("cannot read {name}{value}: auto, always or never"))
+        }
         _ => Failure::usage(first_paragraph(&text)),
     };
     failure.hint(match name_of(&argument) {
@@ -46,6 +50,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "--listen" => "for instance: --listen '[::]:43326'".into(),
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
+        "--splice" => "for instance: --splice never".into(),
         _ => example(error),
     })
 }
@@ -76,6 +81,21 @@ fn bad_variable(flag: &str, value: &str) -> Failure {
     let name = format!("VIA6_{name}");
     Failure::usage(format!("cannot read {name}={value}: {takes}"))
         .hint(format!("for instance: {name}={example}"))
+}
+
+/// What stands before the value of `flag` where that was written: a variable counts only where the
+/// flag was not typed.
+fn written(flag: &str, variable: &str) -> String {
+    let is_flag = |word: &str| {
+        word.strip_prefix(flag)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let mut typed = std::env::args_os();
+    if typed.any(|word| word.to_str().is_some_and(is_flag)) {
+        format!("{flag} ")
+    } else {
+        format!("{variable}=")
+    }
 }
 
 /// The first word is no command; perhaps it is what a command needs.

@@ -18,6 +18,8 @@ mod carried;
 mod demo;
 #[path = "flags/hosting.rs"]
 mod hosting;
+#[path = "flags/splicing.rs"]
+mod splicing;
 #[path = "flags/stopping.rs"]
 mod stopping;
 #[path = "flags/told.rs"]
@@ -34,6 +36,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/carried.rs"),
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
+    include_str!("flags/splicing.rs"),
     include_str!("flags/stopping.rs"),
     include_str!("flags/told.rs"),
     include_str!("flags/trusted.rs"),

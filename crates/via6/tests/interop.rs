@@ -10,11 +10,15 @@ use std::path::Path;
 
 use via6_lab::chain::Chain;
 use via6_lab::matrix;
+use via6_lab::process::Splice;
 use via6_lab::scene::Side;
 
 fn check(row: &str, chain: Chain, acting: Side) {
     let program = Path::new(env!("CARGO_BIN_EXE_via6"));
-    assert_eq!(matrix::check(program, row, chain, acting, 2), Ok(()));
+    assert_eq!(
+        matrix::check(program, row, chain, acting, Splice::Default, 2),
+        Ok(())
+    );
 }
 
 macro_rules! neighbours {

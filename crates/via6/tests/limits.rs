@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use via6_lab::chain::Chain;
 use via6_lab::matrix;
+use via6_lab::process::Splice;
 use via6_lab::scene::Side;
 
 static ALONE: Mutex<()> = Mutex::new(());
@@ -17,7 +18,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn check(row: &str, chain: Chain, acting: Side) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let program = Path::new(env!("CARGO_BIN_EXE_via6"));
-    assert_eq!(matrix::check(program, row, chain, acting, 1), Ok(()));
+    assert_eq!(
+        matrix::check(program, row, chain, acting, Splice::Default, 1),
+        Ok(())
+    );
 }
 
 macro_rules! rows {

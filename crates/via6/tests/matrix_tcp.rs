@@ -1,5 +1,6 @@
-//! The close and error matrix of TCP, each row through one hop and two, sides swapped; a few
-//! repetitions of what `via6-lab matrix` does hundreds of times. The rows are in `lab/src/rows`.
+//! The close and error matrix of TCP, each row through one hop and two, sides swapped, with bytes
+//! that pass through pipes in bulk (as they do by default), always and never; a few repetitions of
+//! what `via6-lab matrix` does hundreds of times. The rows are in `lab/src/rows`.
 
 #![cfg(target_os = "linux")]
 
@@ -7,11 +8,13 @@ use std::path::Path;
 
 use via6_lab::chain::Chain;
 use via6_lab::matrix;
+use via6_lab::process::Splice;
 use via6_lab::scene::Side;
 
-fn check(row: &str, chain: Chain, acting: Side) {
+fn check(row: &str, chain: Chain, acting: Side, splice: Splice, times: u32) {
     let program = Path::new(env!("CARGO_BIN_EXE_via6"));
-    assert_eq!(matrix::check(program, row, chain, acting, 2), Ok(()));
+    let checked = matrix::check(program, row, chain, acting, splice, times);
+    assert_eq!(checked, Ok(()));
 }
 
 macro_rules! rows {
@@ -19,26 +22,38 @@ macro_rules! rows {
         $(mod $name {
             use super::*;
 
+            cells!(adaptive: $row, Splice::Default, 2);
+            cells!(always: $row, Splice::Always, 1);
+            cells!(never: $row, Splice::Never, 1);
+        })+
+    };
+}
+
+macro_rules! cells {
+    ($splice:ident: $row:literal, $how:expr, $times:literal) => {
+        mod $splice {
+            use super::*;
+
             #[test]
             fn one_hop() {
-                check($row, Chain::Relay64, Side::Client);
+                check($row, Chain::Relay64, Side::Client, $how, $times);
             }
 
             #[test]
             fn one_hop_swapped() {
-                check($row, Chain::Relay64, Side::Server);
+                check($row, Chain::Relay64, Side::Server, $how, $times);
             }
 
             #[test]
             fn two_hops() {
-                check($row, Chain::JoinHost, Side::Client);
+                check($row, Chain::JoinHost, Side::Client, $how, $times);
             }
 
             #[test]
             fn two_hops_swapped() {
-                check($row, Chain::JoinHost, Side::Server);
+                check($row, Chain::JoinHost, Side::Server, $how, $times);
             }
-        })+
+        }
     };
 }
 
@@ -54,23 +69,27 @@ rows! {
     killed_receiving: "killed-receiving";
 }
 
-/// Nobody but the client can be refused, so there is nothing to swap: either hop may be the one
-/// that finds nobody.
+/// Nobody but the client can be refused, so there is nothing to swap, and no byte passes: either hop
+/// may be the one that finds nobody.
 mod refused {
     use super::*;
 
+    fn refused(through: Chain) {
+        check("refused", through, Side::Client, Splice::Default, 2);
+    }
+
     #[test]
     fn by_the_game_through_a_host() {
-        check("refused", Chain::Relay64, Side::Client);
+        refused(Chain::Relay64);
     }
 
     #[test]
     fn by_the_link_through_a_join() {
-        check("refused", Chain::Relay46, Side::Client);
+        refused(Chain::Relay46);
     }
 
     #[test]
     fn by_the_game_through_two_hops() {
-        check("refused", Chain::JoinHost, Side::Client);
+        refused(Chain::JoinHost);
     }
 }

@@ -7,11 +7,15 @@ use std::path::Path;
 
 use via6_lab::chain::Chain;
 use via6_lab::matrix;
+use via6_lab::process::Splice;
 use via6_lab::scene::Side;
 
 fn check(row: &str, chain: Chain, acting: Side, times: u32) {
     let program = Path::new(env!("CARGO_BIN_EXE_via6"));
-    assert_eq!(matrix::check(program, row, chain, acting, times), Ok(()));
+    assert_eq!(
+        matrix::check(program, row, chain, acting, Splice::Default, times),
+        Ok(())
+    );
 }
 
 macro_rules! rows {

@@ -217,7 +217,8 @@ impl<D: Leg, U: Leg> Splice<D, U> {
             if unsent.is_none_or(|unsent| unsent <= 1) {
                 continue;
             }
-            let Some(vitals) = self.vitals(side) else {
+            // Acknowledged since the question above: an ordinary end closes the connection as well.
+            let Some(vitals) = self.vitals(side).filter(|vitals| vitals.unsent > 1) else {
                 continue;
             };
             if vitals.closed {
