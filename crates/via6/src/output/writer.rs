@@ -149,13 +149,14 @@ fn missing_line(line: &str, missing: u64) -> String {
 mod tests {
     use super::*;
     use std::sync::Mutex;
-    use std::sync::mpsc::sync_channel;
+    use std::sync::mpsc::{SyncSender, sync_channel};
 
-    /// A pipe that takes nothing until it is opened.
-    struct Stuck(Receiver<()>, Arc<Mutex<String>>);
+    /// A pipe that takes nothing until it is opened, and says when it is first written to.
+    struct Stuck(Receiver<()>, Arc<Mutex<String>>, SyncSender<()>);
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.2.try_send(());
             let _ = self.0.recv();
             self.1
                 .lock()
@@ -174,9 +175,13 @@ mod tests {
     fn a_stuck_pipe_blocks_nobody_and_what_it_missed_is_counted() {
         let (open, gate) = sync_channel(0);
         let written = Arc::new(Mutex::new(String::new()));
-        let writer = Writer::start(Stuck(gate, Arc::clone(&written)));
+        let (begun, begins) = sync_channel(1);
+        let writer = Writer::start(Stuck(gate, Arc::clone(&written), begun));
+        // What is missed is told before the next line that is taken: the first has to be out.
+        writer.line("line 0".into());
+        begins.recv().unwrap();
         let extra = 10;
-        for n in 0..=OUTPUT_QUEUE + extra {
+        for n in 1..=OUTPUT_QUEUE + extra {
             writer.line(format!("line {n}"));
         }
         writer.flush(Instant::now());
