@@ -15,6 +15,7 @@ use crate::wire::{self, End, Pattern, Rng, be_patient};
 const FULL_AFTER: Duration = Duration::from_millis(200);
 
 /// A port whose queue is full, so that dialling it takes its time: the listener, and who waits.
+/// (Windows refuses at once.)
 struct FullPort {
     at: SocketAddr,
     _listener: Socket,
@@ -101,6 +102,7 @@ fn a_name_is_dialled_and_carries_everything() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn a_player_who_leaves_while_dialling_is_told_as_gone() {
     let _beside = beside_others();
@@ -114,6 +116,7 @@ fn a_player_who_leaves_while_dialling_is_told_as_gone() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn stopping_now_while_dialling_resets_the_player() {
     let _beside = beside_others();

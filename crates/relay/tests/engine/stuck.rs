@@ -195,7 +195,7 @@ fn readers_that_stop_hold_up_nobody_and_lose_nothing() {
                 #[cfg(target_os = "linux")]
                 {
                     let pipes = crate::play::pipes() - others;
-                    let expected = if splicing == Splicing::Never { 0 } else { 1 };
+                    let expected = usize::from(splicing != Splicing::Never);
                     assert!(
                         (expected..=2 * PIPES_MAX).contains(&pipes),
                         "{pipes} ends of pipes, {splicing:?}"

@@ -65,8 +65,6 @@ fn check(from: &TcpStream, to: &TcpStream, pieces: &[usize]) {
     wire::expect(from, Pattern(1), 1000, End::Fin);
 }
 
-/// Other systems may hold up what follows an urgent byte until more is sent.
-#[cfg(target_os = "linux")]
 fn all(splicing: Splicing) {
     let _beside = beside_others();
     for relays in [1, 2] {
@@ -94,7 +92,6 @@ fn all(splicing: Splicing) {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn urgent_bytes_pass_in_their_places() {
     for splicing in MODES {
@@ -103,7 +100,6 @@ fn urgent_bytes_pass_in_their_places() {
 }
 
 /// At random places of a stream that is read slowly and with pauses, in both directions at once.
-#[cfg(target_os = "linux")]
 #[test]
 fn urgent_bytes_pass_at_random_places() {
     let _beside = beside_others();
