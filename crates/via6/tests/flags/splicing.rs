@@ -59,16 +59,23 @@ fn check(variables: &str, command: &str, game: &str, flags: &str, expected: Pipe
         let before = pipes(&via6);
         let (player, game) = game.session(via6.address());
         let small = pipes(&via6) > before;
-        if downloads {
-            carry(&game, &player, DOWN);
-        } else {
-            carry(&player, &game, UP);
-        }
-        let bulk = pipes(&via6) > before;
+        let bulk = (0..tries(expected)).any(|_| {
+            if downloads {
+                carry(&game, &player, DOWN);
+            } else {
+                carry(&player, &game, UP);
+            }
+            pipes(&via6) > before
+        });
         assert_eq!((small, bulk), expected, "{line}, downloads: {downloads}");
         drop((player, game));
         via6.stop();
     }
+}
+
+/// On a loaded computer the reader may be the slow one, and then bulk is none; it is not always.
+fn tries((_, in_bulk): Pipes) -> usize {
+    if in_bulk { 8 } else { 1 }
 }
 
 /// Sends [`BULK`] bytes, which arrive in order.
