@@ -42,6 +42,9 @@ const FAILED: u8 = 8;
 /// nothing either, and `splice(2)` would not get past it.
 const URGENT: u8 = 16;
 
+/// The connection was reset before anybody had read from it, and that error has been told.
+const RESET: u8 = 32;
+
 /// Linux tells of urgent data apart.
 #[cfg(target_os = "linux")]
 const EVERYTHING: Interest = Interest::READABLE
@@ -118,10 +121,17 @@ impl Socket {
         self.is(FAILED)
     }
 
-    /// Whether the system has said that it is writable: for a new socket, that the attempt to
-    /// connect has come to its end.
+    /// Whether the attempt to connect has come to its end. A connection that was made and is reset
+    /// already counts: what came before the reset is read first.
     pub(super) fn is_connected(&self, to: std::net::SocketAddr) -> io::Result<bool> {
-        socket::is_connected(&SockRef::from(&self.stream), to)
+        match socket::is_connected(&SockRef::from(&self.stream), to) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                self.state
+                    .set(self.state.get() | READABLE | ENDING | FAILED | RESET);
+                Ok(true)
+            }
+            result => result,
+        }
     }
 
     fn is(&self, bit: u8) -> bool {
@@ -152,6 +162,9 @@ impl Socket {
 impl Leg for Socket {
     fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let polled = self.try_call(READABLE, || (&self.stream).read(buffer));
+        if self.is(RESET) && matches!(polled, Poll::Ready(Ok(0))) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         if let Poll::Ready(Ok(moved)) = polled
             && SHORT_SAYS_ALL
             && moved < buffer.len()

@@ -1,6 +1,8 @@
 //! An upstream that is a name: the runtime looks it up and dials, while the player waits with the
 //! engine.
 
+#[cfg(target_os = "linux")]
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -146,5 +148,25 @@ fn a_name_that_leads_nowhere_resets_the_player() {
         let end = relay.log.ends(1)[0];
         assert_eq!(end.reason, CloseReason::DialFailed, "{upstream}");
         assert_eq!(relay.drained().sessions, 1);
+    }
+}
+
+/// "Server full": the engine finds a connection that was made, spoken over and reset meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_game_that_speaks_and_resets_at_once_is_heard() {
+    let _beside = beside_others();
+    for splicing in MODES {
+        let stage = Stage::new(splicing, 1);
+        for _ in 0..300 {
+            let player = player_of(&stage.relays[0]);
+            let mut game = stage.accept();
+            game.write_all(&Pattern(1).bytes(0, 12)).unwrap();
+            wire::reset(game);
+            wire::expect(&player, Pattern(1), 12, End::Reset);
+        }
+        stage.conclude(300, |end| {
+            (end.reason, end.down) == (CloseReason::UpstreamReset, 12)
+        });
     }
 }
