@@ -37,9 +37,12 @@ pub const BULK_SLOW: Duration = Duration::from_millis(10);
 /// pipe(7)). Less is taken, but not less than [`COPY_BUFFER`].
 pub const PIPE_BYTES: usize = 1024 * 1024;
 
-/// Pipes of one thread at a time, two descriptors each. Beyond it bytes pass through memory, at
-/// more CPU.
+/// Pipes of a process at a time, two descriptors each, set aside for them. Beyond it bytes pass through
+/// memory, at more CPU.
 pub const PIPES_MAX: usize = 32;
+
+/// One pipe for so many descriptors of the process: where those are few, all are for players.
+pub const PIPES_ONE_IN: usize = 64;
 
 /// Empty pipes of one thread that are kept; the rest is closed.
 pub const PIPES_IDLE: usize = 4;

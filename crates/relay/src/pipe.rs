@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use via6_core::limits::{PIPES_IDLE, PIPES_MAX, SPILLS_MAX};
+use via6_core::limits::{PIPES_IDLE, SPILLS_MAX};
 
 #[cfg(target_os = "linux")]
 pub use self::linux::Pipe;
 #[cfg(not(target_os = "linux"))]
 pub use self::none::Pipe;
-use crate::descriptors::{Descriptors, Lease};
+use crate::descriptors::Descriptors;
 
 /// Whether bytes may be moved by `splice(2)` instead of through memory. Linux only; elsewhere all
 /// three are [`Splicing::Never`].
@@ -40,9 +40,7 @@ pub(crate) struct Spill(#[allow(dead_code, reason = "counted by being there")] A
 pub(crate) struct Pipes {
     splicing: Splicing,
     idle: Vec<Pipe>,
-    /// Counts the pipes that there are: each holds a clone.
-    census: Arc<()>,
-    /// Counts, the same way, what was read out of pipes.
+    /// Counts what was read out of pipes: each holds a clone.
     spills: Arc<()>,
     /// Where the descriptors of pipes are accounted for; none: there are no pipes.
     descriptors: Option<Descriptors>,
@@ -53,7 +51,6 @@ impl Pipes {
         Self {
             splicing,
             idle: Vec::new(),
-            census: Arc::default(),
             spills: Arc::default(),
             descriptors: Some(descriptors),
         }
@@ -64,7 +61,6 @@ impl Pipes {
         Self {
             splicing: Splicing::Never,
             idle: Vec::new(),
-            census: Arc::default(),
             spills: Arc::default(),
             descriptors: None,
         }
@@ -84,12 +80,7 @@ impl Pipes {
     }
 
     fn make(&self) -> Option<Pipe> {
-        // One clone is this pool's own.
-        if Arc::strong_count(&self.census) > PIPES_MAX {
-            return None;
-        }
-        let lease = self.descriptors.as_ref()?.lease(2)?;
-        Pipe::new(lease, Arc::clone(&self.census))
+        Pipe::new(self.descriptors.as_ref()?.lease_pipe()?)
     }
 
     /// Takes a pipe back. One that still holds bytes is closed: they belong to nobody else.
@@ -97,14 +88,6 @@ impl Pipes {
         if pipe.is_empty() && self.idle.len() < PIPES_IDLE {
             self.idle.push(pipe);
         }
-    }
-
-    /// Descriptors for a session or a flow, which come before pipes that nobody uses.
-    pub(crate) fn lease(&mut self, descriptors: &Descriptors, count: u32) -> Option<Lease> {
-        descriptors.lease(count).or_else(|| {
-            self.idle.clear();
-            descriptors.lease(count)
-        })
     }
 
     /// Leave to keep a pipe's bytes in memory, so that the pipe can serve others; given back when
@@ -119,7 +102,6 @@ impl Pipes {
 mod linux {
     use std::io;
     use std::os::fd::{AsFd, OwnedFd};
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
@@ -140,12 +122,11 @@ mod linux {
         /// When it was filled last.
         filled_at: Option<Instant>,
         _lease: Lease,
-        _counted: Arc<()>,
     }
 
     impl Pipe {
         /// `None`: the system has no pipe to give, or none of a useful size.
-        pub(super) fn new(lease: Lease, counted: Arc<()>) -> Option<Self> {
+        pub(super) fn new(lease: Lease) -> Option<Self> {
             let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).ok()?;
             // Refused where the user's pipes have reached `pipe-user-pages-soft` (pipe(7)), and
             // above `pipe-max-size`; what was granted decides.
@@ -161,7 +142,6 @@ mod linux {
                 held: 0,
                 filled_at: None,
                 _lease: lease,
-                _counted: counted,
             })))
         }
 
@@ -222,17 +202,20 @@ mod linux {
 
         use super::super::{Pipes, Splicing};
         use crate::descriptors::Descriptors;
-        use via6_core::limits::{DESCRIPTORS_RESERVED, PIPES_IDLE, PIPES_MAX, SPILLS_MAX};
+        use via6_core::limits::{
+            DESCRIPTORS_RESERVED, PIPES_IDLE, PIPES_MAX, PIPES_ONE_IN, SPILLS_MAX,
+        };
 
-        fn pipes(descriptors: usize) -> Pipes {
-            let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + descriptors);
+        /// A pool of so many pipes.
+        fn pipes(most: usize) -> Pipes {
+            let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + most * PIPES_ONE_IN);
             Pipes::new(Splicing::Adaptive, descriptors)
         }
 
         #[test]
         fn bytes_go_through_and_can_be_read_out() {
             let (mut near, far) = UnixStream::pair().unwrap();
-            let mut pipe = pipes(2).lend(true).unwrap();
+            let mut pipe = pipes(1).lend(true).unwrap();
             near.write_all(b"one two").unwrap();
             assert_eq!(pipe.fill(&far).unwrap(), 7);
             assert_eq!(pipe.drain(&far).unwrap(), 7);
@@ -246,30 +229,27 @@ mod linux {
         }
 
         #[test]
-        fn pipes_are_bounded_and_accounted_for() {
-            let mut pool = pipes(2 * PIPES_MAX + 10);
-            let lent: Vec<_> = std::iter::from_fn(|| pool.lend(true)).collect();
-            assert_eq!(lent.len(), PIPES_MAX);
-            let account = pool.descriptors.clone().unwrap();
-            assert!(
-                account.lease(11).is_none(),
-                "each counts as two descriptors"
-            );
-            for pipe in lent {
-                pool.give_back(pipe);
+        fn pipes_are_bounded_and_take_no_sessions_place() {
+            for (most, expected) in [(0, 0), (1, 1), (PIPES_MAX + 5, PIPES_MAX)] {
+                let mut pool = pipes(most);
+                let lent: Vec<_> = std::iter::from_fn(|| pool.lend(true)).collect();
+                assert_eq!(lent.len(), expected);
+                let account = pool.descriptors.clone().unwrap();
+                let all = most * PIPES_ONE_IN - 2 * expected;
+                assert_eq!(account.capacity(), all.max(2));
+                let all = u32::try_from(account.capacity()).unwrap();
+                assert!(account.lease(all).is_some(), "sessions have theirs");
+                for pipe in lent {
+                    pool.give_back(pipe);
+                }
+                assert_eq!(pool.idle.len(), expected.min(PIPES_IDLE));
+                assert_eq!(pool.lend(true).is_some(), expected > 0);
             }
-            assert_eq!(pool.idle.len(), PIPES_IDLE, "the rest is closed");
-            let all = u32::try_from(2 * PIPES_MAX + 10).unwrap();
-            assert!(account.lease(all).is_none());
-            let lease = pool.lease(&account, all);
-            assert!(lease.is_some(), "idle pipes make room");
-            drop(lease);
-            assert!(pool.lend(true).is_some());
         }
 
         #[test]
         fn few_pipes_at_a_time_are_read_out() {
-            let pool = pipes(2);
+            let pool = pipes(1);
             let spills: Vec<_> = std::iter::from_fn(|| pool.spill()).collect();
             assert_eq!(spills.len(), SPILLS_MAX);
             drop(spills);
@@ -278,18 +258,18 @@ mod linux {
 
         #[test]
         fn without_descriptors_or_outside_bulk_there_is_none() {
-            let mut pool = pipes(3);
+            let mut pool = pipes(1);
             assert!(pool.lend(false).is_none());
             let first = pool.lend(true);
             assert!(first.is_some());
-            assert!(pool.lend(true).is_none(), "one descriptor is left");
+            assert!(pool.lend(true).is_none());
             assert!(Pipes::none().lend(true).is_none());
         }
 
         #[test]
         fn a_pipe_with_bytes_in_it_is_not_lent_again() {
             let (mut near, far) = UnixStream::pair().unwrap();
-            let mut pool = pipes(4);
+            let mut pool = pipes(2);
             let mut pipe = pool.lend(true).unwrap();
             near.write_all(b"secret").unwrap();
             pipe.fill(&far).unwrap();
@@ -303,7 +283,6 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 mod none {
     use std::io;
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use crate::descriptors::Lease;
@@ -313,7 +292,7 @@ mod none {
     pub enum Pipe {}
 
     impl Pipe {
-        pub(super) fn new(_: Lease, _: Arc<()>) -> Option<Self> {
+        pub(super) fn new(_: Lease) -> Option<Self> {
             None
         }
 

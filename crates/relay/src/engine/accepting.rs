@@ -112,7 +112,7 @@ impl Worker {
         stream: TcpStream,
         downstream: SocketAddr,
     ) {
-        let taken = Ticket::take(shared, listener, downstream, &mut self.pipes, self.now);
+        let taken = Ticket::take(shared, listener, downstream, self.now);
         let ticket = match taken {
             Ok(ticket) => ticket,
             Err(reason) => {

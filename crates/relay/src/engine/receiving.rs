@@ -27,7 +27,6 @@ impl Worker {
                 serial: self.serial,
             },
             inbox: &self.inbox,
-            pipes: &mut self.pipes,
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
@@ -56,7 +55,6 @@ impl Worker {
                 serial: *serial,
             },
             inbox: &self.inbox,
-            pipes: &mut self.pipes,
             now: self.now,
         };
         let done = act(flows, &mut self.batch, &mut lent);

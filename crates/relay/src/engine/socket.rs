@@ -162,15 +162,14 @@ impl Socket {
 impl Leg for Socket {
     fn poll_read(&self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let polled = self.try_call(READABLE, || (&self.stream).read(buffer));
-        if self.is(RESET) && matches!(polled, Poll::Ready(Ok(0))) {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        }
         if let Poll::Ready(Ok(moved)) = polled
-            && SHORT_SAYS_ALL
             && moved < buffer.len()
-            && !self.is(ENDING | URGENT)
         {
-            self.clear(READABLE);
+            if !self.is(ENDING | URGENT) && SHORT_SAYS_ALL {
+                self.clear(READABLE);
+            } else if moved == 0 && self.is(RESET) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
         }
         polled
     }

@@ -11,7 +11,6 @@ use via6_core::reason::{CloseReason, ShedReason};
 use crate::descriptors::Lease;
 use crate::dial::DialError;
 use crate::event::{Event, SessionEnd, SessionId};
-use crate::pipe::Pipes;
 use crate::shared::Shared;
 
 /// A session's place among its peers, its descriptors, and its record. The end is told exactly once:
@@ -33,10 +32,9 @@ impl Ticket {
         shared: &Arc<Shared>,
         listener: SocketAddr,
         downstream: SocketAddr,
-        pipes: &mut Pipes,
         now: Instant,
     ) -> Result<Self, ShedReason> {
-        let lease = pipes.lease(&shared.descriptors, 2);
+        let lease = shared.descriptors.lease(2);
         let lease = lease.ok_or(ShedReason::DescriptorsFull)?;
         let exempt = shared.is_exempt(downstream);
         shared

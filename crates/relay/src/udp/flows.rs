@@ -142,7 +142,7 @@ impl Flows {
         payload: &[u8],
         lent: &mut Lent<'_>,
     ) {
-        let Some(lease) = lent.pipes.lease(&self.shared.descriptors, 1) else {
+        let Some(lease) = self.shared.descriptors.lease(1) else {
             // Nobody was told that it began, so nobody is told that it ended.
             let reason = DropReason::DescriptorsFull;
             self.table

@@ -22,7 +22,6 @@ pub(crate) use self::flows::Flows;
 pub(crate) use self::name::Answer;
 use crate::engine::{Inbox, Key};
 use crate::event::{Protocol, Warning};
-use crate::pipe::Pipes;
 use crate::shared::Shared;
 use crate::socket::{Arrival, Batch, DatagramListener, is_exhaustion, is_oversize};
 
@@ -34,8 +33,6 @@ pub(crate) struct Lent<'a> {
     /// This listener's entry in the engine's table.
     pub(crate) key: Key,
     pub(crate) inbox: &'a Arc<Inbox>,
-    /// Gives descriptors back that a flow wants.
-    pub(crate) pipes: &'a mut Pipes,
     pub(crate) now: Instant,
 }
 
