@@ -224,6 +224,13 @@ impl Stage {
         Self::on(engine, descriptors, relays, policy)
     }
 
+    /// With one relay that may hold so many descriptors.
+    pub fn with_descriptors(splicing: Splicing, limit: usize) -> Self {
+        let descriptors = Descriptors::new(limit);
+        let engine = Engine::start(&descriptors, splicing).unwrap();
+        Self::on(engine, descriptors, 1, &Policy::default())
+    }
+
     /// Another one, whose relay is carried by the same engine.
     pub fn beside(other: &Self) -> Self {
         let (engine, descriptors) = (other.engine.clone(), other.descriptors.clone());
@@ -270,7 +277,10 @@ impl Stage {
 
     /// The game's end of the next session.
     pub fn accept(&self) -> TcpStream {
-        let (game, _) = self.game.accept().unwrap();
+        // A player who was refused does not hold the test up.
+        self.game.set_nonblocking(true).unwrap();
+        let game = wait_for("a player to reach the game", || self.game.accept().ok()).0;
+        game.set_nonblocking(false).unwrap();
         be_patient(&game);
         game
     }

@@ -315,3 +315,31 @@ fn send_until_still(mut to: &TcpStream) -> u64 {
         assert!(sent < QUEUES_MAX, "it is never stuck");
     }
 }
+
+/// Pipes of stuck downloads are worth less than players who want to come in.
+#[cfg(target_os = "linux")]
+#[test]
+fn stuck_downloads_leave_their_descriptors_to_players() {
+    use via6_core::limits::DESCRIPTORS_RESERVED;
+
+    let _alone = alone();
+    for splicing in MODES {
+        // Room for eight sessions.
+        let stage = Stage::with_descriptors(splicing, DESCRIPTORS_RESERVED + 16);
+        let stuck: Vec<_> = (0..5).map(|_| stage.pair()).collect();
+        for Pair { game, .. } in &stuck {
+            send_until_still(game);
+        }
+        let others: Vec<_> = (0..3).map(|_| stage.pair()).collect();
+        for Pair {
+            mut player,
+            mut game,
+        } in others
+        {
+            use std::io::{Read, Write};
+            player.write_all(b"?").expect("to be let in");
+            let heard = game.read_exact(&mut [0]);
+            assert!(heard.is_ok(), "{splicing:?}: {heard:?}");
+        }
+    }
+}
