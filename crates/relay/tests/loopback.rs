@@ -253,6 +253,45 @@ async fn a_session_beyond_the_descriptors_is_reset_and_the_next_one_lives() {
     assert!(relay.log.count("warning shed") > 0);
 }
 
+/// Says so when a session opens, and then panics, on the engine's thread.
+struct Careless;
+
+impl Observer for Careless {
+    fn observe(&self, event: &Event<'_>) {
+        assert!(
+            !matches!(event, Event::SessionOpened { .. }),
+            "an observer's own mistake"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_relay_whose_engine_has_died_can_be_stopped() {
+    let tcp = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let at = tcp.local_addr().unwrap();
+    let descriptors = Descriptors::new(DESCRIPTORS);
+    let relay = Relay {
+        tcp: Some(tcp),
+        udp: Some(listen_udp(at).unwrap()),
+        upstream: HostPort::parse_target(&at.to_string()).unwrap(),
+        policy: Policy::default(),
+        engine: Engine::start(&descriptors, Splicing::default()).unwrap(),
+        descriptors,
+        observer: Arc::new(Careless),
+    };
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let task = tokio::spawn(async move { relay.run(&stop).await });
+    // Its listener goes with the engine, and whoever was there is let go.
+    if let Ok(mut player) = TcpStream::connect(at).await {
+        let over = timeout(PATIENCE, player.read_u8()).await;
+        assert!(over.expect("an end").is_err());
+    }
+    shutdown.drain();
+    let stopped = timeout(PATIENCE, task).await.expect("it stops");
+    assert!(stopped.unwrap().unwrap().failed.is_none());
+}
+
 #[tokio::test]
 async fn one_relay_that_drains_leaves_another_alone() {
     let game = echo().await.to_string();

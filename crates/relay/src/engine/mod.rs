@@ -26,7 +26,7 @@ mod worker;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::{Poll, Waker};
 use tokio::sync::oneshot;
@@ -52,7 +52,18 @@ struct Handle {
 /// listener, one for a session.
 pub(crate) struct Inbox {
     waker: Waker,
-    commands: Mutex<Vec<Command>>,
+    /// `None` once the thread is gone.
+    commands: Mutex<Option<Vec<Command>>>,
+}
+
+/// Closes the inbox when the thread ends, be it by a panic of an observer: whoever waits for an
+/// answer is then told that there will be none.
+struct Closing(Arc<Inbox>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.lock().take();
+    }
 }
 
 /// An entry of a table, and whose it is: a name for somebody who may be gone when an answer comes.
@@ -106,13 +117,17 @@ impl Engine {
         let poll = Poll::new()?;
         let inbox = Arc::new(Inbox {
             waker: Waker::new(poll.registry(), Concern::Inbox.token())?,
-            commands: Mutex::default(),
+            commands: Mutex::new(Some(Vec::new())),
         });
         let pipes = Pipes::new(splicing, descriptors.clone());
         let worker = Worker::new(poll, Arc::clone(&inbox), pipes);
+        let closing = Closing(Arc::clone(&inbox));
         std::thread::Builder::new()
             .name("via6-engine".into())
-            .spawn(move || worker.run())?;
+            .spawn(move || {
+                let _closing = closing;
+                worker.run();
+            })?;
         Ok(Self(Arc::new(Handle { inbox })))
     }
 
@@ -183,9 +198,9 @@ impl Drop for Handle {
 
 impl Inbox {
     fn send(&self, command: Command) {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands.push(command);
-        drop(commands);
+        if let Some(commands) = &mut *self.lock() {
+            commands.push(command);
+        }
         // Fails only when the thread, and with it everything that could be meant, is gone.
         let _ = self.waker.wake();
     }
@@ -195,7 +210,10 @@ impl Inbox {
     }
 
     fn take(&self) -> Vec<Command> {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *commands)
+        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Command>>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
