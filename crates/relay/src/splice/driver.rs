@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 use via6_core::reason::CloseReason;
@@ -34,23 +34,11 @@ pub async fn splice<D: Leg, U: Leg>(
     traffic: &Traffic,
     patience: Patience,
 ) -> CloseReason {
-    let now = || Instant::now().into_std();
-    let mut splice = Splice::new(down, up, now());
+    let mut splice = Splice::new(down, up, Instant::now().into_std());
     let mut timer = pin!(Timer::default());
-    let mut pipes = Pipes::none();
     poll_fn(|cx| {
         loop {
-            let (polled, again) = with_buffer(|buffer| {
-                let mut turn = Turn {
-                    cx: &mut *cx,
-                    now: now(),
-                    patience: &patience,
-                    buffer,
-                    pipes: &mut pipes,
-                    again: false,
-                };
-                (splice.poll(&mut turn), turn.again)
-            });
+            let (polled, again) = in_turn(cx, &patience, |turn| (splice.poll(turn), turn.again));
             let (up, down) = splice.traffic();
             traffic.up.store(up, Ordering::Relaxed);
             traffic.down.store(down, Ordering::Relaxed);
@@ -67,20 +55,29 @@ pub async fn splice<D: Leg, U: Leg>(
             if timer.as_mut().poll_fired(cx).is_pending() {
                 return Poll::Pending;
             }
-            let ticked = with_buffer(|buffer| {
-                splice.tick(&mut Turn {
-                    cx: &mut *cx,
-                    now: now(),
-                    patience: &patience,
-                    buffer,
-                    pipes: &mut pipes,
-                    again: false,
-                })
-            });
+            let ticked = in_turn(cx, &patience, |turn| splice.tick(turn));
             if let Some(reason) = ticked {
                 return Poll::Ready(reason);
             }
         }
     })
     .await
+}
+
+/// Lends what this thread has, which is a buffer and no pipes.
+fn in_turn<T>(
+    cx: &mut Context<'_>,
+    patience: &Patience,
+    act: impl FnOnce(&mut Turn<'_, '_>) -> T,
+) -> T {
+    with_buffer(|buffer| {
+        act(&mut Turn {
+            cx,
+            now: Instant::now().into_std(),
+            patience,
+            buffer,
+            pipes: &mut Pipes::none(),
+            again: false,
+        })
+    })
 }

@@ -294,4 +294,119 @@ mod tests {
         (0..BULK_ENDS_AFTER).for_each(|_| gear.note(64));
         assert!(!gear.bulk);
     }
+
+    /// What a sink's slowness does to a direction in bulk, over real pipes and queues.
+    #[cfg(target_os = "linux")]
+    mod slow_sink {
+        use std::io::{Read as _, Write as _};
+        use std::os::unix::net::UnixStream;
+        use std::task::{Context, Waker};
+        use std::time::{Duration, Instant};
+
+        use via6_core::limits::{COPY_BUFFER, DESCRIPTORS_RESERVED, PIPES_ONE_IN};
+        use via6_core::liveness::Vitals;
+
+        use super::super::*;
+        use crate::descriptors::Descriptors;
+        use crate::pipe::{Pipes, Splicing};
+        use crate::splice::Patience;
+
+        struct Local(UnixStream);
+
+        fn polled(result: io::Result<usize>) -> Poll<io::Result<usize>> {
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                result => Poll::Ready(result),
+            }
+        }
+
+        impl Leg for Local {
+            fn poll_read(&self, _: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+                polled((&self.0).read(to))
+            }
+
+            fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+                polled((&self.0).write(bytes))
+            }
+
+            fn poll_fill(&self, _: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+                polled(pipe.fill(&self.0))
+            }
+
+            fn poll_drain(&self, _: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+                polled(pipe.drain(&self.0))
+            }
+
+            fn takes_pipes(&self) -> bool {
+                true
+            }
+
+            fn shutdown_write(&self) -> io::Result<()> {
+                Ok(())
+            }
+
+            fn poll_failed(&self, _: &mut Context<'_>) -> Poll<()> {
+                Poll::Pending
+            }
+
+            fn vitals(&self) -> Option<Vitals> {
+                None
+            }
+
+            fn reset_on_close(&self) {}
+        }
+
+        fn pair() -> (Local, UnixStream) {
+            let (near, far) = UnixStream::pair().unwrap();
+            near.set_nonblocking(true).unwrap();
+            far.set_nonblocking(true).unwrap();
+            (Local(near), far)
+        }
+
+        fn take_all(from: &mut UnixStream) {
+            let mut buffer = vec![0; COPY_BUFFER];
+            while matches!(from.read(&mut buffer), Ok(1..)) {}
+        }
+
+        /// In bulk, with a full sink and bytes in a pipe; then the sink takes everything, `after`
+        /// the pipe was filled. Whether it is in bulk still.
+        #[allow(clippy::disallowed_methods, reason = "some instant to start from")]
+        fn stays_in_bulk(after: Duration) -> bool {
+            let ((source, mut sender), (sink, mut reader)) = (pair(), pair());
+            let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + PIPES_ONE_IN);
+            let mut pipes = Pipes::new(Splicing::Adaptive, descriptors);
+            let (patience, mut buffer) = (Patience::default(), vec![0; COPY_BUFFER]);
+            let mut pump = Pump::default();
+            pump.gear.bulk = true;
+            let filled = Instant::now();
+            let mut poll = |pump: &mut Pump, now| {
+                let mut turn = Turn {
+                    cx: &mut Context::from_waker(Waker::noop()),
+                    now,
+                    patience: &patience,
+                    buffer: &mut buffer,
+                    pipes: &mut pipes,
+                    again: false,
+                };
+                assert!(pump.poll_bytes(&mut turn, &source, &sink).is_pending());
+            };
+            let chunk = vec![1; COPY_BUFFER];
+            while !matches!(pump.held, Held::Pipe(_)) {
+                let _ = sender.write(&chunk);
+                poll(&mut pump, filled);
+            }
+            assert!(pump.gear.bulk);
+            while pump.is_blocked() {
+                take_all(&mut reader);
+                poll(&mut pump, filled + after);
+            }
+            pump.gear.bulk
+        }
+
+        #[test]
+        fn a_direction_whose_sink_is_slow_to_empty_a_pipe_is_out_of_bulk() {
+            assert!(stays_in_bulk(BULK_SLOW));
+            assert!(!stays_in_bulk(BULK_SLOW + Duration::from_millis(1)));
+        }
+    }
 }
