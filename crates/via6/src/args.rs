@@ -8,6 +8,7 @@
 
 use clap::builder::{BoolishValueParser, Styles};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Play legacy IPv4-only games with each other over public IPv6.
 #[derive(Debug, Parser)]
@@ -146,7 +147,8 @@ pub(crate) struct Passing {
 }
 
 /// When `splice(2)` is used. Other systems than Linux do not have it.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Splice {
     /// In bulk: small messages are quicker through memory
     Auto,

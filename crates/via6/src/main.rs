@@ -2,12 +2,14 @@
 
 mod args;
 mod command;
+mod entry;
 mod failure;
 mod global_address;
 mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod status;
 mod stop;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use via6_core::reason::CloseReason;
 use via6_relay::{DialError, Event, Observer, Protocol, SessionEnd, Warning, describe};
@@ -14,7 +15,8 @@ use crate::args::Shown;
 use crate::output::Output;
 
 /// What a relay is for, which is how its two sides are called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     Host,
     Join,
