@@ -27,6 +27,15 @@ impl Histogram {
         self.sum = self.sum.saturating_add(took);
     }
 
+    /// Adds what others have counted.
+    pub fn add_all(&mut self, others: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(others.counts) {
+            *count += more;
+        }
+        self.count += others.count;
+        self.sum = self.sum.saturating_add(others.sum);
+    }
+
     /// Upper bounds, rising, each with how many took no longer, but longer than the bound before.
     pub fn ranges(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         let bounds = BOUNDS_MS.iter().copied().map(Duration::from_millis);
@@ -63,6 +72,12 @@ mod tests {
             .collect();
         assert_eq!(counted, [(1, 2), (2, 1), (5, 1), (10_000, 1)]);
         assert_eq!(histogram.count(), 6);
+        let mut twice = histogram.clone();
+        twice.add_all(&histogram);
+        assert_eq!(
+            (twice.count(), twice.ranges().map(|(_, n)| n).sum()),
+            (12, 10)
+        );
         assert_eq!(histogram.sum(), Duration::from_millis(20_007));
     }
 }

@@ -232,6 +232,22 @@ pub const OUTPUT_QUEUE: usize = 8192;
 /// How long the end of the program waits for a terminal or pipe that does not take its lines.
 pub const OUTPUT_FLUSH: Duration = Duration::from_secs(1);
 
+// A running instance ------------------------------------------------------------------------------
+
+/// Sessions, and as many flows, of one relay that `status` lists one by one: the system is asked about
+/// each, on the thread that carries players' bytes (two calls, a microsecond). The others are in the
+/// sums.
+pub const STATUS_LIVE_MAX: usize = 500;
+
+/// Rates are told over at least this long: less would show single packets.
+pub const STATUS_RATE_MIN: Duration = Duration::from_millis(500);
+
+/// And from a look no older than this, which would show the past.
+pub const STATUS_RATE_MAX: Duration = Duration::from_secs(5);
+
+/// How long what still lives of a relay may go on when it has been taken out of the file.
+pub const RETIRE_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// A steady rate with an allowance for bursts (a token bucket).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rate {

@@ -13,6 +13,8 @@ use crate::tally::Totals;
 pub struct Look {
     /// Where it listens.
     pub listeners: Vec<(Protocol, SocketAddr)>,
+    /// UDP listeners that it has given up but for their last flows.
+    pub retiring: Vec<(Protocol, SocketAddr)>,
     /// Live sessions, how many there are.
     pub sessions_live: usize,
     /// Some of them, the oldest first.

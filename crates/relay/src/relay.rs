@@ -27,6 +27,7 @@ use crate::look::Look;
 use crate::policy::Policy;
 use crate::shared::{Notices, Shared};
 use crate::shutdown::Shutdown;
+use crate::tally::Totals;
 use crate::terms::{Settings, Terms};
 
 /// Listeners and where they lead. Give it listeners of the same port number for both protocols,
@@ -76,6 +77,8 @@ pub struct Report {
     pub cut: u64,
     /// Flows that ended.
     pub flows: u64,
+    /// All that it did.
+    pub totals: Totals,
     /// A listener that ended by itself, which only errors of the system can cause.
     pub failed: Option<(SocketAddr, Protocol, io::Error)>,
 }
@@ -253,6 +256,7 @@ impl Ending {
             sessions: totals.sessions_ended.total(),
             cut: totals.sessions_ended.get(CloseReason::Stopped),
             flows: totals.flows_ended.total(),
+            totals,
             failed: failed.unwrap_or_else(PoisonError::into_inner).take(),
         }
     }

@@ -43,6 +43,42 @@ pub struct Totals {
     pub dials: Histogram,
 }
 
+impl Totals {
+    /// Adds what another relay has done.
+    pub fn add_all(&mut self, other: &Self) {
+        let Self {
+            sessions_opened,
+            sessions_ended,
+            session_bytes_up,
+            session_bytes_down,
+            flows_opened,
+            flows_ended,
+            flow_bytes_up,
+            flow_bytes_down,
+            datagrams_up,
+            datagrams_down,
+            shed,
+            dropped,
+            accept_troubles,
+            dials,
+        } = self;
+        *sessions_opened += other.sessions_opened;
+        sessions_ended.add_all(&other.sessions_ended);
+        *session_bytes_up += other.session_bytes_up;
+        *session_bytes_down += other.session_bytes_down;
+        *flows_opened += other.flows_opened;
+        flows_ended.add_all(&other.flows_ended);
+        *flow_bytes_up += other.flow_bytes_up;
+        *flow_bytes_down += other.flow_bytes_down;
+        *datagrams_up += other.datagrams_up;
+        *datagrams_down += other.datagrams_down;
+        shed.add_all(&other.shed);
+        dropped.add_all(&other.dropped);
+        accept_troubles.add_all(&other.accept_troubles);
+        dials.add_all(&other.dials);
+    }
+}
+
 /// The account of one relay.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<Totals>);

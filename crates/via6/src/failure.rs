@@ -40,6 +40,11 @@ impl Failure {
         }
     }
 
+    /// The system does not give what via6 cannot do without.
+    pub(crate) fn cannot_go_on(error: &std::io::Error) -> Self {
+        Self::runtime(format!("cannot go on: {}", via6_relay::describe(error)))
+    }
+
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self

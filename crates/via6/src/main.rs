@@ -1,10 +1,12 @@
 //! The via6 program: parse, run, exit code. Nothing else.
 
+mod announce;
 mod args;
 mod command;
 mod entry;
 mod failure;
 mod global_address;
+mod instance;
 mod mistake;
 mod narrator;
 mod output;
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::failure::Failure;
+use crate::narrator::Sink;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
 fn finish(output: &Output, failure: Option<Failure>) -> ExitCode {
     let code = failure.map_or(ExitCode::SUCCESS, |failure| {
         if failure.is_help() {
-            output.data(failure.message());
+            output.data(failure.message().to_owned());
         } else {
             output.log(failure.to_string());
         }

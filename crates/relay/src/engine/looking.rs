@@ -33,11 +33,17 @@ impl Worker {
     fn look_at_listeners(&self, relay: &Arc<Shared>, look: &mut Look) {
         let tcp = self.listeners.iter().map(|(_, listener)| listener);
         let tcp = tcp.filter(|listener| listener.terms.are_of(relay));
-        let udp = self.flows.iter().map(|(_, (_, flows))| flows);
-        let udp = udp.filter(|flows| flows.terms.are_of(relay) && !flows.retiring);
         let tcp = tcp.map(|listener| (Protocol::Tcp, listener.address));
-        let udp = udp.map(|flows| (Protocol::Udp, flows.address));
-        look.listeners.extend(tcp.chain(udp));
+        look.listeners.extend(tcp);
+        let udp = self.flows.iter().map(|(_, (_, flows))| flows);
+        for flows in udp.filter(|flows| flows.terms.are_of(relay)) {
+            let place = (Protocol::Udp, flows.address);
+            if flows.retiring {
+                look.retiring.push(place);
+            } else {
+                look.listeners.push(place);
+            }
+        }
     }
 
     fn look_at_sessions(&self, relay: &Arc<Shared>, most: usize, look: &mut Look) {

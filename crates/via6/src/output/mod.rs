@@ -13,6 +13,7 @@ use std::time::Instant;
 use via6_core::limits::OUTPUT_FLUSH;
 
 use self::writer::Writer;
+use crate::narrator::Sink;
 
 /// The two streams of the program.
 pub(crate) struct Output {
@@ -35,16 +36,6 @@ impl Output {
         }
     }
 
-    /// What was asked for: the line a friend pastes, help, `--json` events. Never blocks.
-    pub(crate) fn data(&self, line: impl Into<String>) {
-        self.data.line(line.into());
-    }
-
-    /// What is told beside it. Never blocks.
-    pub(crate) fn log(&self, line: impl Into<String>) {
-        self.log.line(line.into());
-    }
-
     /// Waits until both have written everything, but no longer than [`OUTPUT_FLUSH`].
     #[allow(
         clippy::disallowed_methods,
@@ -54,6 +45,16 @@ impl Output {
         let deadline = Instant::now() + OUTPUT_FLUSH;
         self.data.flush(deadline);
         self.log.flush(deadline);
+    }
+}
+
+impl Sink for Output {
+    fn data(&self, line: String) {
+        self.data.line(line);
+    }
+
+    fn log(&self, line: String) {
+        self.log.line(line);
     }
 }
 
