@@ -51,6 +51,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
         "--splice" => "for instance: --splice never".into(),
+        "--metrics" => crate::metrics::EXAMPLE.into(),
         _ => example(error),
     })
 }

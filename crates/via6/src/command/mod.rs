@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use via6_core::addr::{Listen, Network};
 
-use crate::args::{Args, Command, Trusted};
+use crate::args::{Args, Command, Trusted, Watched};
 use crate::failure::Failure;
+use crate::metrics;
 use crate::output::Output;
 use crate::reading::Sources;
 use crate::stop::Stop;
@@ -24,13 +25,14 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
     let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
-    let entry = match args.command {
-        Command::Host(host) => host::entry(&host, sources)?,
-        Command::Join(join) => join::entry(&join, sources)?,
-        Command::Relay(relay) => relay::entry(&relay, sources)?,
+    let (entry, watched) = match args.command {
+        Command::Host(host) => (host::entry(&host, sources)?, host.watched),
+        Command::Join(join) => (join::entry(&join, sources)?, join.watched),
+        Command::Relay(relay) => (relay::entry(&relay, sources)?, relay.watched),
         Command::Demo(demo) => return demo::run(demo, args.shown, output, stop).await,
     };
-    everyday::run(entry, args.shown, output, stop).await
+    let metrics = metrics_at(&watched, sources)?;
+    everyday::run(entry, metrics, args.shown, output, stop).await
 }
 
 /// Reads an address to listen on, typed as `what`.
@@ -46,4 +48,16 @@ fn trusted(typed: &Trusted, sources: &Sources) -> Result<Vec<Network>, Failure> 
         .collect();
     let what = sources.name("relays", "--trust-relay", "VIA6_TRUST_RELAY");
     networks.map_err(|error| Failure::address(what, &error))
+}
+
+/// Where metrics are to be served, if anywhere.
+fn metrics_at(typed: &Watched, sources: &Sources) -> Result<Option<Listen>, Failure> {
+    let Some(text) = &typed.metrics else {
+        return Ok(None);
+    };
+    let what = sources.name("metrics", "--metrics", "VIA6_METRICS");
+    let listen = metrics::address(text).map_err(|error| {
+        Failure::usage(format!("cannot read {what}: {error}")).hint(metrics::EXAMPLE)
+    })?;
+    Ok(Some(listen))
 }

@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use via6_relay::{Descriptors, Engine, Running, Shutdown, Totals, look, raise_descriptor_limit};
+use via6_relay::{
+    Descriptors, Engine, Lease, Running, Shutdown, Totals, look, raise_descriptor_limit,
+};
 
 pub(crate) use self::adding::{Added, Asked};
-pub(crate) use self::bound::{Bound, Held};
+pub(crate) use self::bound::{Bound, Held, local_address};
 pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
 use crate::entry::{Entry, Origin};
@@ -88,6 +90,11 @@ impl Instance {
     /// Stops every relay.
     pub(crate) fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
+    }
+
+    /// Sets descriptors aside for something beside the relays. None if too few are left for that.
+    pub(crate) fn set_aside(&self, descriptors: u32) -> Option<Lease> {
+        self.0.descriptors.lease(descriptors)
     }
 
     /// Drains every relay, and waits until all have ended and said so. Nothing is begun any more.
