@@ -58,7 +58,7 @@ fn emitted() -> &'static [Value] {
 fn played() -> String {
     let game = Game::on("127.0.0.1");
     let line = format!(
-        "via6 host --open {} --listen [::1]:0 --json -v",
+        "via6 host --open {} --listen [::1]:0 --metrics 0 --json -v",
         game.address
     );
     let via6 = via6(&line).start();
@@ -219,7 +219,7 @@ fn numbers_of_the_reasons_are_the_limits() {
 }
 
 /// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, and
-/// those of the announcements, which are the only words with hyphens there.
+/// those of the announcements and of metrics, which are the only words with hyphens there.
 fn kinds_in_the_source() -> BTreeSet<String> {
     let is_kind = |word: &&str| {
         let parts = word.split('-');
@@ -232,8 +232,14 @@ fn kinds_in_the_source() -> BTreeSet<String> {
     let library = read("crates/relay/src/event.rs");
     let library = library.split("fn kind(").nth(1).expect("Warning::kind");
     let library = library.split("fn ").next().unwrap_or_default();
-    let commands: String = ["host", "join", "mod"]
-        .map(|role| read(&format!("crates/via6/src/announce/{role}.rs")))
+    let announcing = [
+        "announce/host",
+        "announce/join",
+        "announce/mod",
+        "metrics/mod",
+    ];
+    let commands: String = announcing
+        .map(|file| read(&format!("crates/via6/src/{file}.rs")))
         .concat();
     let quoted = |text: &str, is_kind: &dyn Fn(&&str) -> bool| -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);

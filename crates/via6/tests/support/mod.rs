@@ -16,6 +16,8 @@
 pub mod game;
 #[cfg(target_os = "linux")]
 pub mod network;
+#[cfg(target_os = "linux")]
+pub mod scraper;
 mod text;
 
 use std::collections::BTreeMap;
