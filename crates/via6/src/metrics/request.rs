@@ -164,13 +164,13 @@ mod tests {
         answer(head.as_bytes(), Hosts::Local)
     }
 
-    fn got(what: What) -> Option<Answer> {
+    fn got(what: What) -> Answer {
         let head_only = false;
-        Some(Answer { what, head_only })
+        Answer { what, head_only }
     }
 
     fn refused(refusal: Refusal) -> Option<Answer> {
-        got(What::Refusal(refusal))
+        Some(refusal.into())
     }
 
     #[test]
@@ -182,12 +182,15 @@ mod tests {
             "HTTP://localhost/metrics?",
         ] {
             let head = format!("GET {target} HTTP/1.1\r\nhOST: 127.0.0.1:9\r\n\r\n");
-            assert_eq!(asked(&head), got(What::Metrics), "{target}");
+            assert_eq!(asked(&head), Some(got(What::Metrics)), "{target}");
         }
-        assert_eq!(asked("GET /metrics HTTP/1.0\r\n\r\n"), got(What::Metrics));
+        assert_eq!(
+            asked("GET /metrics HTTP/1.0\r\n\r\n"),
+            Some(got(What::Metrics))
+        );
         for target in ["/", "http://localhost", "http://localhost?x", "/?"] {
             let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            assert_eq!(asked(&head), got(What::Signpost), "{target}");
+            assert_eq!(asked(&head), Some(got(What::Signpost)), "{target}");
         }
         let head = asked("HEAD /metrics HTTP/1.1\r\nHost: [::1]\r\n\r\nmore");
         let what = What::Metrics;
@@ -241,7 +244,10 @@ mod tests {
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
             assert_eq!(asked(&head), refused(Refusal::ForeignHost), "{host}");
-            assert_eq!(answer(head.as_bytes(), Hosts::Any), got(What::Metrics));
+            assert_eq!(
+                answer(head.as_bytes(), Hosts::Any),
+                Some(got(What::Metrics))
+            );
             let absolute = format!("GET http://{host}/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
             assert_eq!(asked(&absolute), refused(Refusal::ForeignHost), "{host}");
         }
@@ -255,7 +261,7 @@ mod tests {
         }
         let fill =
             |length: usize| format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4));
-        assert_eq!(asked(&fill(METRICS_HEAD_MAX)), got(What::Metrics));
+        assert_eq!(asked(&fill(METRICS_HEAD_MAX)), Some(got(What::Metrics)));
         assert_eq!(
             asked(&fill(METRICS_HEAD_MAX + 1)),
             refused(Refusal::TooLarge)
