@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 /// How much is told, and in which form.
-#[derive(Clone, Copy, Debug, ClapArgs)]
+#[derive(Clone, Copy, Debug, ClapArgs, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Shown {
     /// Tell more: -v each connection made, -vv every refusal and dropped datagram as well
     #[arg(short, long, global = true, action = ArgAction::Count, env = "VIA6_VERBOSE")]

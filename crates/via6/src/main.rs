@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod control;
 mod entry;
 mod failure;
 mod global_address;
@@ -9,6 +10,7 @@ mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod state;
 mod status;
 mod stop;
 
