@@ -5,6 +5,8 @@ mod demo;
 mod host;
 mod join;
 mod relay;
+mod status;
+mod stop;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +32,12 @@ pub(crate) async fn run(
     sources: &Sources,
     output: &Arc<Output>,
 ) -> Result<(), Failure> {
+    // They wait for nothing of their own: Ctrl-C ends them as it ends any program.
+    match &args.command {
+        Command::Status => return status::run(&args, output).await,
+        Command::Stop(typed) => return stop::run(typed, &args, output).await,
+        _ => {}
+    }
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
     let stop = Stop::listen().map_err(|error| cannot_go_on(&error))?;
     let new = |role| Narrator::new(Arc::clone(output), args.shown, role);
@@ -39,6 +47,7 @@ pub(crate) async fn run(
         Command::Join(join) => join::run(&join, sources, stop, narrator(Role::Join)).await,
         Command::Relay(relay) => relay::run(&relay, sources, stop, narrator(Role::Relay)).await,
         Command::Demo(demo) => demo::run(demo, stop, &new).await,
+        Command::Status | Command::Stop(_) => Ok(()),
     }
 }
 

@@ -210,7 +210,10 @@ impl Teller {
 /// What is told by work that went away without a word.
 fn dropped() -> Reply {
     let code = code::RUNTIME;
-    let failure = Refusal::new(code, "cannot go on: the via6 that carried this has given it up");
+    let failure = Refusal::new(
+        code,
+        "cannot go on: the via6 that carried this has given it up",
+    );
     Reply::Ended {
         code,
         failure: Some(failure),

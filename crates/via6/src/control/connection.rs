@@ -160,9 +160,11 @@ impl Carried {
             Reply::Output { stream, line } => Told::Line(stream, line),
             Reply::Missed { lines } => Told::Missed(lines),
             Reply::Ended { code: 0, .. } => Told::Ended(None),
-            Reply::Ended { code, failure } => Told::Ended(Some(
-                failure.unwrap_or_else(|| Refusal::new(code, "cannot go on: no reason was told")),
-            )),
+            Reply::Ended { code, failure } => {
+                Told::Ended(Some(failure.unwrap_or_else(|| {
+                    Refusal::new(code, "cannot go on: no reason was told")
+                })))
+            }
             _ => return Err(Unreachable::Strange),
         })
     }

@@ -207,7 +207,10 @@ async fn end_of<H: Handler>(
         Ok(stopping) => stopping,
         Err(refusal) => return refuse(&mut lines, &mut writing, refusal).await,
     };
-    if answer(&mut writing, &Reply::Stopping(stopping)).await.is_err() {
+    if answer(&mut writing, &Reply::Stopping(stopping))
+        .await
+        .is_err()
+    {
         return;
     }
     tokio::select! {

@@ -82,7 +82,7 @@ pub(super) enum Reply {
 }
 
 /// What is live when stopping begins.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Stopping {
     pub(crate) sessions: u64,
     pub(crate) flows: u64,
@@ -175,7 +175,11 @@ impl Request {
                 return Err(Refusal::new(code::RUNTIME, message)
                     .hint("stop it, and start it again with the same via6 as this"));
             }
-            None => return Err(wrong("cannot read the request: it does not say its version")),
+            None => {
+                return Err(wrong(
+                    "cannot read the request: it does not say its version",
+                ));
+            }
         }
         let request = Self::deserialize(value)
             .map_err(|error| wrong(format!("cannot read the request: {error}")))?;

@@ -233,7 +233,9 @@ fn of_many_damaged_files_the_newest_are_kept() {
         fs::write(home.folder.join(FILE), format!("damaged {n}")).unwrap();
         home.open();
     }
-    let kept: Vec<_> = (3..6).map(|n| format!("damaged {n}").into_bytes()).collect();
+    let kept: Vec<_> = (3..6)
+        .map(|n| format!("damaged {n}").into_bytes())
+        .collect();
     assert_eq!(kept.len(), STATE_DAMAGED_MAX);
     assert_eq!(home.aside(), kept);
 }
