@@ -2,7 +2,7 @@
 //! comes back. What is done about it is the [`Handler`](super::Handler)'s.
 //!
 //! A [`Client`] is answered exactly once: `carried` or `refuse`. Dropped without, as by a fault of
-//! ours, the other side hears that instead of silence.
+//! ours, it is hung up on; dropped after, it is told that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -282,21 +282,19 @@ async fn a_status_of_very_many_sessions_lists_fewer_and_counts_all() {
 #[tokio::test]
 async fn who_stops_it_hears_what_is_live_and_then_of_the_end() {
     let running = Running::start();
-    for (now, name) in [(false, None), (true, Some("friday".to_owned()))] {
-        let mut connection = running.connect().await;
-        let stop = Stop { now, name };
-        let live = connection.stop(&stop).await.unwrap();
-        assert_eq!((live.sessions, live.flows), (2, 1));
-        assert_eq!(running.pretend.noted().await, format!("{stop:?}"));
-        let early = timeout(Duration::from_millis(50), connection.stopped());
-        assert!(early.await.is_err(), "told before it was over");
-        if now {
-            running.pretend.ended.cancel();
-        } else {
-            continue;
-        }
-        soon("the end", connection.stopped()).await;
-    }
+    let mut connection = running.connect().await;
+    let stop = Stop {
+        now: true,
+        name: Some("friday".into()),
+    };
+    let live = connection.stop(&stop).await.unwrap();
+    assert_eq!((live.sessions, live.flows), (2, 1));
+    assert_eq!(running.pretend.noted().await, format!("{stop:?}"));
+    // Nothing must come before the end; so long is waited for it.
+    let early = timeout(Duration::from_millis(50), connection.stopped());
+    assert!(early.await.is_err(), "told before it was over");
+    running.pretend.ended.cancel();
+    soon("the end", connection.stopped()).await;
 }
 
 #[tokio::test]
@@ -791,4 +789,109 @@ fn requests_and_replies_are_what_is_documented() {
     let request = wire::Request::Carry(Box::new(carry("join")));
     let read = wire::Request::read(request.line().unwrap().trim_end().as_bytes());
     assert_eq!(read, Ok(request));
+}
+
+/// The rows of the tables under a heading: what stands between backticks in each cell.
+fn documented(heading: &str) -> Vec<Vec<Vec<&'static str>>> {
+    const TEXT: &str = include_str!("../../../../docs/reference/control.md");
+    let section = TEXT.split("\n## ").find(|part| part.starts_with(heading));
+    let rows = section.expect("a section").lines();
+    let rows = rows.filter(|line| line.starts_with("| `"));
+    let codes = |cell: &'static str| cell.split('`').skip(1).step_by(2).collect();
+    rows.map(|row| row.split(" |").map(codes).collect())
+        .collect()
+}
+
+#[test]
+fn every_request_and_reply_is_documented_with_its_fields_and_no_other() {
+    use wire::{Reply, Request};
+    let check = |heading: &str, tag: &str, all: &[Value]| {
+        let rows = documented(heading);
+        let names: Vec<_> = rows.iter().map(|row| row[0][0]).collect();
+        let ours: Vec<_> = all.iter().map(|one| one[tag].as_str().unwrap()).collect();
+        assert_eq!(names, ours);
+        for (row, one) in rows.iter().zip(all) {
+            for field in one.as_object().unwrap().keys() {
+                let general = field == tag || field == "version";
+                assert!(
+                    general || row[1].contains(&field.as_str()),
+                    "{row:?}: {field}"
+                );
+            }
+        }
+    };
+    let stop = Stop {
+        now: true,
+        name: Some("join".into()),
+    };
+    let requests = [
+        Request::Status,
+        Request::Stop(stop),
+        Request::Carry(Box::new(carry("join"))),
+        Request::Drain,
+        Request::Now,
+    ];
+    let requests = requests.map(|one| serde_json::from_str(&one.line().unwrap()).unwrap());
+    check("Requests\n", "request", &requests);
+    let refusal = Refusal {
+        detail: Some("a detail".into()),
+        ..Refusal::new(1, "a message").hint("a hint")
+    };
+    let replies = [
+        Reply::Status {
+            status: Status::default(),
+        },
+        Reply::Stopping(Stopping::default()),
+        Reply::Stopped,
+        Reply::Carried {
+            pid: 1,
+            name: "join".into(),
+        },
+        Reply::Output {
+            stream: Stream::Log,
+            line: "a line".into(),
+        },
+        Reply::Missed { lines: 1 },
+        Reply::Ended {
+            code: 1,
+            failure: Some(refusal.clone()),
+        },
+        Reply::Refused(refusal),
+    ];
+    let replies = replies.map(|one| serde_json::from_str(&one.line().unwrap()).unwrap());
+    check("Replies\n", "reply", &replies);
+}
+
+#[test]
+fn documented_bounds_are_the_limits() {
+    use via6_core::limits;
+    let text = include_str!("../../../../docs/reference/control.md");
+    let seconds = |span: Duration| format!("{} s", span.as_secs());
+    for words in [
+        format!(
+            "| a request | {} KiB, within {} |",
+            limits::CONTROL_REQUEST_BYTES / 1024,
+            seconds(limits::CONTROL_REQUEST_TIME)
+        ),
+        format!(
+            "| a reply | {} MiB, read within {};",
+            limits::CONTROL_REPLY_BYTES / 1024 / 1024,
+            seconds(limits::CONTROL_REPLY_TIME)
+        ),
+        format!(
+            "| connections at a time | {}, of which {} ",
+            limits::CONTROL_CONNECTIONS_MAX,
+            limits::CONTROL_ATTACHED_MAX
+        ),
+        format!("| {};", limits::CONTROL_QUEUE),
+        format!(
+            "| waiting for an answer | {}, for `carried` {} |",
+            seconds(limits::CONTROL_PATIENCE),
+            seconds(limits::CONTROL_CARRY_PATIENCE)
+        ),
+        format!("the newest {} are kept", limits::STATE_DAMAGED_MAX),
+        format!("{} at most", limits::STATE_JOINED_MAX),
+    ] {
+        assert!(text.contains(&words), "{words}");
+    }
 }

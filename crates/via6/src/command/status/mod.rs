@@ -43,3 +43,6 @@ fn width() -> usize {
         usize::from(width.0).max(SMALLEST_WIDTH)
     })
 }
+
+#[cfg(test)]
+mod schema_tests;

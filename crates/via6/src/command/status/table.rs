@@ -354,4 +354,4 @@ fn round(us: u64) -> String {
 
 #[cfg(test)]
 #[path = "table_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -118,6 +118,11 @@ fn evening() -> EntryStatus {
     host
 }
 
+/// With something of everything there is.
+pub(in super::super) fn full() -> Status {
+    status(vec![evening()])
+}
+
 fn check(status: &Status, verbose: bool, width: usize, expected: &str) {
     let shown = lines(status, verbose, width).join("\n");
     assert_eq!(shown, expected, "\n{shown}\n");
