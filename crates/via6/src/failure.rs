@@ -107,6 +107,16 @@ impl Failure {
         &self.message
     }
 
+    /// The lines below the message.
+    pub(crate) fn details(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The hint.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }

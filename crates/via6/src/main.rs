@@ -3,6 +3,7 @@
 mod announce;
 mod args;
 mod command;
+mod control;
 mod entry;
 mod failure;
 mod global_address;
@@ -11,6 +12,7 @@ mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod state;
 mod status;
 mod stop;
 
@@ -18,7 +20,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::narrator::Sink;
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
 fn finish(output: &Output, failure: Option<Failure>) -> ExitCode {
     let code = failure.map_or(ExitCode::SUCCESS, |failure| {
         if failure.is_help() {
-            output.data(failure.message().to_owned());
+            output.data(failure.message());
         } else {
             output.log(failure.to_string());
         }

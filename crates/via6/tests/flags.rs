@@ -20,6 +20,8 @@ mod demo;
 mod hosting;
 #[path = "flags/splicing.rs"]
 mod splicing;
+#[path = "flags/state.rs"]
+mod state;
 #[path = "flags/stopping.rs"]
 mod stopping;
 #[path = "flags/told.rs"]
@@ -37,6 +39,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
     include_str!("flags/splicing.rs"),
+    include_str!("flags/state.rs"),
     include_str!("flags/stopping.rs"),
     include_str!("flags/told.rs"),
     include_str!("flags/trusted.rs"),
@@ -47,7 +50,7 @@ const TESTS: &[&str] = &[
 #[test]
 fn every_flag_and_variable_is_used_by_a_test() {
     let mut seen = 0;
-    for command in ["host", "join", "relay", "demo"] {
+    for command in ["host", "join", "relay", "demo", "status", "stop"] {
         let help = via6(&format!("via6 {command} --help")).end().stdout;
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let words = help.split(|c| !is_part(c));

@@ -5,11 +5,14 @@ mod everyday;
 mod host;
 mod join;
 mod relay;
+mod status;
+mod stop;
 
 use std::sync::Arc;
 
 use via6_core::addr::{Listen, Network};
 
+use self::everyday::Everyday;
 use crate::args::{Args, Command, Trusted};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -22,6 +25,12 @@ pub(crate) async fn run(
     sources: &Sources,
     output: &Arc<Output>,
 ) -> Result<(), Failure> {
+    // They wait for nothing of their own: Ctrl-C ends them as it ends any program.
+    match &args.command {
+        Command::Status => return status::run(&args, output).await,
+        Command::Stop(typed) => return stop::run(typed, &args, output).await,
+        _ => {}
+    }
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
     let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
     let entry = match args.command {
@@ -29,8 +38,15 @@ pub(crate) async fn run(
         Command::Join(join) => join::entry(&join, sources)?,
         Command::Relay(relay) => relay::entry(&relay, sources)?,
         Command::Demo(demo) => return demo::run(demo, args.shown, output, stop).await,
+        Command::Status | Command::Stop(_) => return Ok(()),
     };
-    everyday::run(entry, args.shown, output, stop).await
+    let everyday = Everyday {
+        entry,
+        shown: args.shown,
+        place: &args.place,
+        output,
+    };
+    everyday.run(stop).await
 }
 
 /// Reads an address to listen on, typed as `what`.

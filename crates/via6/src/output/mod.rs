@@ -36,6 +36,21 @@ impl Output {
         }
     }
 
+    /// What was asked for: the line a friend pastes, help, `--json` events. Never blocks.
+    pub(crate) fn data(&self, line: impl Into<String>) {
+        self.data.line(line.into());
+    }
+
+    /// What is told beside it. Never blocks.
+    pub(crate) fn log(&self, line: impl Into<String>) {
+        self.log.line(line.into());
+    }
+
+    /// So many lines were lost on the way here.
+    pub(crate) fn missed(&self, lines: u64) {
+        self.log.missed(lines);
+    }
+
     /// Waits until both have written everything, but no longer than [`OUTPUT_FLUSH`].
     #[allow(
         clippy::disallowed_methods,
