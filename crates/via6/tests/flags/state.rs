@@ -112,7 +112,11 @@ fn a_status_is_a_table_or_one_object() {
         let ended = run(&format!("via6 status {flags} --state {}", home.path()));
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stdout.contains(sees), "{ended:?}");
-        assert_eq!(ended.stdout.contains("ended"), flags != "", "{ended:?}");
+        assert_eq!(
+            ended.stdout.contains("ended"),
+            !flags.is_empty(),
+            "{ended:?}"
+        );
         assert_eq!(ended.stderr, "");
         if flags == "--json" {
             let value: Value = serde_json::from_str(&ended.stdout).expect("JSON");
