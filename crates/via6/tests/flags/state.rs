@@ -194,6 +194,37 @@ fn stop_says_what_may_finish_and_when_it_has_stopped() {
     assert_eq!(asked.join().expect("an end")["now"], true);
 }
 
+/// A drain that does not come to its end is not waited for without end. Takes as long as that is.
+#[test]
+fn stop_says_what_is_still_live_when_it_has_waited_long_enough() {
+    let home = Home::new("stuck");
+    let listener = UnixListener::bind(home.0.join("control.sock")).expect("a socket");
+    let stuck = spawn(move || {
+        let mut kept = Vec::new();
+        for reply in [
+            json!({ "reply": "stopping", "sessions": 2, "flows": 0 }),
+            json!({ "reply": "status", "status": status() }),
+        ] {
+            let (stream, _) = listener.accept().expect("somebody who asks");
+            let mut reader = BufReader::new(stream);
+            reader.read_line(&mut String::new()).expect("a request");
+            writeln!(reader.get_mut(), "{reply}").expect("answering");
+            kept.push(reader);
+        }
+        kept
+    });
+    let ended = run(&format!("via6 stop friday --state {}", home.path()));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.ends_with(
+            "error: still running after 15 s: 1 session\n\nhint: end it at once with \
+             `via6 stop friday --now`\n"
+        ),
+        "{ended:?}"
+    );
+    stuck.join().expect("both questions");
+}
+
 #[test]
 fn a_refusal_is_passed_on_as_it_was_worded() {
     let home = Home::new("refusal");
