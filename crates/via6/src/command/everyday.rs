@@ -184,7 +184,7 @@ impl Everyday<'_> {
         let answering = async {
             match served {
                 Some(server) => server.run().await,
-                None => std::future::pending().await,
+                None => over.cancelled().await,
             }
         };
         tokio::pin!(answering);

@@ -230,6 +230,19 @@ impl Drop for Running {
     }
 }
 
+/// Waits until `look` finds something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        // Between two looks.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The events in what was written with `--json`. Anything else there is a failure; a last line
 /// that is still being written is left out.
 pub fn events(stdout: &str) -> Vec<Value> {
