@@ -245,6 +245,10 @@ pub const STATUS_RATE_MIN: Duration = Duration::from_millis(500);
 /// And from a look no older than this, which would show the past.
 pub const STATUS_RATE_MAX: Duration = Duration::from_secs(5);
 
+/// How often `via6 run` looks whether its file has changed. A change counts at the second look that sees
+/// it.
+pub const FILE_LOOK: Duration = Duration::from_millis(500);
+
 /// How long what still lives of a relay may go on when it has been taken out of the file.
 pub const RETIRE_TIMEOUT: Duration = Duration::from_secs(3600);
 

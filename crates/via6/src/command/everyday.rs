@@ -5,19 +5,19 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep};
 use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
 use via6_relay::Shutdown;
 
+use super::answering::answering;
 use crate::args::{Place, Shown};
-use crate::control::{self, Carry, Claim, Connection, Stream, Told, Unreachable, claim};
+use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim};
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
-use crate::instance::{Asked, Desk, Instance};
+use crate::instance::{Asked, Instance};
 use crate::narrator::{Narrator, Role, Showing, Sink};
 use crate::output::Output;
-use crate::state::{Folder, Home};
+use crate::state::{Folder, Home, Lock};
 use crate::stop::Stop;
 
 /// What is to be done, and how it is to be told of.
@@ -147,20 +147,12 @@ impl Everyday<'_> {
     /// Carries it, and what others hand over meanwhile.
     async fn carry_here(
         &self,
-        held: Option<(&Folder, Arc<crate::state::Lock>)>,
+        held: Option<(&Folder, Arc<Lock>)>,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
         let instance = Instance::start(wish)?;
         let process = Arc::new(self.narrator());
         let home = Home::open(held, Arc::clone(&process));
-        let over = CancellationToken::new();
-        let served = home.lock().and_then(|lock| {
-            let desk = Desk::new(instance.clone(), Arc::clone(&home));
-            let server = control::serve(lock, Arc::new(desk), over.clone());
-            server
-                .inspect_err(|trouble| process.warn(trouble.kind(), &trouble.to_string()))
-                .ok()
-        });
         let asked = Asked {
             origin: Origin::Command,
             sink: Arc::clone(self.output) as Arc<dyn Sink>,
@@ -181,21 +173,7 @@ impl Everyday<'_> {
             instance.close().await;
             outcome
         };
-        let answering = async {
-            match served {
-                Some(server) => server.run().await,
-                None => over.cancelled().await,
-            }
-        };
-        tokio::pin!(answering);
-        let outcome = tokio::select! {
-            outcome = carried => outcome,
-            () = &mut answering => Ok(()),
-        };
-        over.cancel();
-        // Those who wait for the end are told; bounded by the server itself.
-        let _ = timeout(CONTROL_REPLY_TIME, answering).await;
-        outcome
+        answering(&instance, &home, &process, carried).await
     }
 
     /// For what concerns no relay.
