@@ -17,16 +17,17 @@ use super::writer::Place;
 /// Draws the view for a terminal of any size.
 pub(crate) type Picture = Box<dyn Fn(Canvas) -> Vec<Line> + Send>;
 
-/// Where the newest picture waits to be drawn; one that it replaces was never needed.
+/// What the thread that writes finds when it looks.
 pub(super) type Slot = Arc<Mutex<Next>>;
 
 #[derive(Default)]
-pub(super) enum Next {
-    #[default]
-    Same,
-    Picture(Picture),
+pub(super) struct Next {
+    /// The newest one that was not drawn yet; those that it replaced were never needed.
+    pub(super) picture: Option<Picture>,
+    /// The process was stopped for a while: others have written below the view.
+    pub(super) resumed: bool,
     /// The program ends: no view any more.
-    Never,
+    pub(super) ended: bool,
 }
 
 pub(super) struct Console<T> {
@@ -57,13 +58,14 @@ impl<T: Terminal> Console<T> {
 
     fn take_next(&mut self) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::take(&mut *next) {
-            Next::Same => {}
-            Next::Picture(picture) => self.picture = Some(picture),
-            Next::Never => {
-                *next = Next::Never;
-                self.picture = None;
-            }
+        if let Some(picture) = next.picture.take() {
+            self.picture = Some(picture);
+        }
+        if std::mem::take(&mut next.resumed) {
+            self.shown.clear();
+        }
+        if next.ended {
+            self.picture = None;
         }
     }
 

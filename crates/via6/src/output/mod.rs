@@ -90,14 +90,20 @@ impl Output {
     /// Shows `picture` below the lines, in the place of the one before. Never blocks: on a terminal
     /// that is stuck, the newest waits and the others are forgotten.
     pub(crate) fn view(&self, picture: Picture) {
+        self.next(|next| next.picture = Some(picture));
+        self.log.look();
+    }
+
+    /// This process was stopped (Ctrl-Z) and goes on: the view is drawn below what came meanwhile.
+    pub(crate) fn resumed(&self) {
+        self.next(|next| next.resumed = true);
+        self.log.look();
+    }
+
+    fn next(&self, change: impl FnOnce(&mut Next)) {
         if let Some(slot) = &self.view {
-            // The writer holds it for as long as it takes to move a pointer out.
-            let mut next = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            if !matches!(*next, Next::Never) {
-                *next = Next::Picture(picture);
-            }
-            drop(next);
-            self.log.look();
+            // The writer holds it for as long as it takes to move a picture out.
+            change(&mut slot.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -108,9 +114,7 @@ impl Output {
         reason = "the end of the program, outside any runtime"
     )]
     pub(crate) fn finish(&self) {
-        if let Some(slot) = &self.view {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Next::Never;
-        }
+        self.next(|next| next.ended = true);
         let deadline = Instant::now() + OUTPUT_FLUSH;
         self.data.flush(deadline);
         self.log.flush(deadline);

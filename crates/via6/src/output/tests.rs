@@ -279,6 +279,20 @@ fn in_the_background_nothing_is_drawn_or_erased() {
     assert_eq!(fake.rows(), wanted);
 }
 
+/// Ctrl-Z, then `fg`: nothing was written in between, so nobody saw that the terminal was away.
+#[test]
+fn after_ctrl_z_the_lines_of_the_shell_stay() {
+    let fake = Fake::new(20, 12);
+    let output = fake.output();
+    output.view(rows(&["-- view --", "nobody"]));
+    settled(&output);
+    fake.clone().write_all(b"^Z\r\n$ fg\r\n").unwrap();
+    output.resumed();
+    settled(&output);
+    let wanted = ["-- view --", "nobody", "^Z", "$ fg", "-- view --", "nobody"];
+    assert_eq!(fake.rows(), wanted);
+}
+
 /// A console that takes nothing until it is let go, and says when it is first written to.
 struct Stuck(Fake, Option<(SyncSender<()>, Receiver<()>)>);
 

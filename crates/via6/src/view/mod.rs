@@ -10,9 +10,11 @@ mod glyphs;
 mod overview;
 mod table;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use via6_core::limits::VIEW_WIDTH_MAX;
+use tokio::time::{MissedTickBehavior, interval};
+use via6_core::limits::{VIEW_INTERVAL, VIEW_WIDTH_MAX};
 
 use self::glyphs::Glyphs;
 use crate::output::{Canvas, Line, Output, columns, cut_end};
@@ -30,6 +32,57 @@ impl Screen {
     /// Shows `status` from now on. Never blocks: it is drawn by the thread that writes.
     pub(crate) fn show(&self, status: Status) {
         self.0.view(Box::new(move |canvas| draw(&status, canvas)));
+    }
+
+    /// Shows what `take` tells, every [`VIEW_INTERVAL`], for ever. Cancel safe: the last one stays.
+    pub(crate) async fn run(&self, take: impl AsyncFn() -> Status) -> Infallible {
+        let mut resumed = Resumed::listen();
+        let mut ticks = interval(VIEW_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // After a stop both are due; the signal has to be first.
+            tokio::select! {
+                biased;
+                () = resumed.next() => self.0.resumed(),
+                _ = ticks.tick() => self.show(take().await),
+            }
+        }
+    }
+}
+
+/// Being continued after a stop: `fg` after Ctrl-Z.
+#[cfg(unix)]
+struct Resumed(Option<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Resumed {
+    fn listen() -> Self {
+        use nix::sys::signal::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+        // Without it, a view that is continued erases a few lines of the shell.
+        Self(signal(SignalKind::from_raw(Signal::SIGCONT as i32)).ok())
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// No program is stopped there.
+#[cfg(not(unix))]
+struct Resumed;
+
+#[cfg(not(unix))]
+impl Resumed {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        std::future::pending().await
     }
 }
 
