@@ -9,7 +9,9 @@
 
 pub mod addr;
 pub mod admission;
+pub mod counts;
 pub mod flow;
+pub mod histogram;
 mod ledger;
 pub mod limits;
 pub mod liveness;

@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// A closed set of causes, each with a word for it.
+pub trait Reason: Copy + Eq + fmt::Debug + 'static {
+    /// Every value, for tables and tests.
+    const ALL: &'static [Self];
+
+    /// The word used in `--json` events, log lines and metrics; never changes meaning.
+    fn label(self) -> &'static str;
+
+    /// Its place in [`Self::ALL`].
+    fn index(self) -> usize;
+}
+
 /// Gives a closed enum its fixed labels: `label`, `ALL` and `Display`.
 macro_rules! labels {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $label:literal,)+ }) => {
@@ -23,6 +35,18 @@ macro_rules! labels {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.label())
+            }
+        }
+
+        impl Reason for $name {
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn label(self) -> &'static str {
+                Self::label(self)
+            }
+
+            fn index(self) -> usize {
+                self as usize
             }
         }
     };
@@ -63,6 +87,18 @@ labels! {
         PrefixRate => "prefix-rate",
         /// All peers together open sessions too fast.
         TotalRate => "total-rate",
+    }
+}
+
+labels! {
+    /// What kind of trouble accepting a connection met.
+    AcceptTrouble {
+        /// Of one connection, which was gone before it was taken.
+        Transient => "transient",
+        /// The system had no descriptor or no memory for it.
+        Exhausted => "exhausted",
+        /// Of a kind we do not know.
+        Unknown => "unknown",
     }
 }
 

@@ -103,10 +103,15 @@ pub enum Event<'a> {
         /// within a minute, for those who want every single one.
         held_back: Option<u64>,
     },
-    /// Nothing new is accepted any more; this many sessions are still live.
+    /// Nothing new is accepted any more.
     Draining {
         /// Live sessions.
         sessions: usize,
+        /// Live flows.
+        flows: usize,
+        /// What lives, flows too, may go on for this long. `None`: until the drain deadline, and flows
+        /// end with the sessions.
+        retiring: Option<Duration>,
     },
 }
 

@@ -9,7 +9,7 @@
 //! use std::sync::Arc;
 //! use via6_core::addr::HostPort;
 //! use via6_relay::{
-//!     Descriptors, Engine, Event, Observer, Policy, Relay, Shutdown, Splicing, listen_tcp,
+//!     Descriptors, Engine, Event, Listening, Observer, Policy, Relay, Settings, Shutdown, listen_tcp,
 //!     raise_descriptor_limit,
 //! };
 //!
@@ -21,10 +21,9 @@
 //! # async fn host() -> Result<(), Box<dyn std::error::Error>> {
 //! let descriptors = Descriptors::new(raise_descriptor_limit());
 //! let relay = Relay {
-//!     tcp: Some(listen_tcp("[::]:43325".parse()?)?),
-//!     udp: None,
-//!     upstream: HostPort::parse_game("25565")?,
-//!     engine: Engine::start(&descriptors, Splicing::default())?,
+//!     listeners: vec![Listening::Tcp(listen_tcp("[::]:43325".parse()?)?)],
+//!     settings: Settings::new(HostPort::parse_game("25565")?),
+//!     engine: Engine::start(&descriptors)?,
 //!     policy: Policy::default(),
 //!     descriptors,
 //!     observer: Arc::new(Silent),
@@ -42,6 +41,7 @@ mod dial;
 mod engine;
 mod event;
 mod leg;
+mod look;
 mod pipe;
 mod policy;
 mod probe;
@@ -50,6 +50,8 @@ mod shared;
 mod shutdown;
 mod socket;
 mod splice;
+mod tally;
+mod terms;
 mod udp;
 
 pub use descriptors::Descriptors;
@@ -57,12 +59,15 @@ pub use dial::{Attempts, DialError, dial};
 pub use engine::Engine;
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};
 pub use leg::Leg;
+pub use look::{Look, SessionLook, SessionState};
 pub use pipe::{Pipe, Splicing};
 pub use policy::Policy;
 pub use probe::is_up;
-pub use relay::{Relay, Report};
+pub use relay::{Change, Ending, Listening, Relay, Report, Running, look, settle};
 pub use shutdown::Shutdown;
 pub use socket::{
     BindError, describe, listen_tcp, listen_udp, raise_descriptor_limit, route_to, zone_index,
 };
 pub use splice::{Patience, Traffic, splice};
+pub use tally::Totals;
+pub use terms::Settings;

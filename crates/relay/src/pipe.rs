@@ -38,6 +38,7 @@ pub(crate) struct Spill(#[allow(dead_code, reason = "counted by being there")] A
 /// The pipes of one thread.
 #[derive(Debug)]
 pub(crate) struct Pipes {
+    /// As the session wants it that has its turn.
     splicing: Splicing,
     idle: Vec<Pipe>,
     /// Counts what was read out of pipes: each holds a clone.
@@ -47,9 +48,9 @@ pub(crate) struct Pipes {
 }
 
 impl Pipes {
-    pub(crate) fn new(splicing: Splicing, descriptors: Descriptors) -> Self {
+    pub(crate) fn new(descriptors: Descriptors) -> Self {
         Self {
-            splicing,
+            splicing: Splicing::default(),
             idle: Vec::new(),
             spills: Arc::default(),
             descriptors: Some(descriptors),
@@ -64,6 +65,11 @@ impl Pipes {
             spills: Arc::default(),
             descriptors: None,
         }
+    }
+
+    /// From now on lends as whoever has its turn wants it.
+    pub(crate) fn follow(&mut self, splicing: Splicing) {
+        self.splicing = splicing;
     }
 
     /// An empty pipe for a direction that is in bulk or not; `None`: use memory.
@@ -200,7 +206,7 @@ mod linux {
         use std::io::{Read as _, Write as _};
         use std::os::unix::net::UnixStream;
 
-        use super::super::{Pipes, Splicing};
+        use super::super::Pipes;
         use crate::descriptors::Descriptors;
         use via6_core::limits::{
             DESCRIPTORS_RESERVED, PIPES_IDLE, PIPES_MAX, PIPES_ONE_IN, SPILLS_MAX,
@@ -209,7 +215,7 @@ mod linux {
         /// A pool of so many pipes.
         fn pipes(most: usize) -> Pipes {
             let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + most * PIPES_ONE_IN);
-            Pipes::new(Splicing::Adaptive, descriptors)
+            Pipes::new(descriptors)
         }
 
         #[test]

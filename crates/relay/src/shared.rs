@@ -1,5 +1,5 @@
-//! What all sessions and flows of one relay share: where it leads, its bounds and counts, and the
-//! way to tell what happens.
+//! What all sessions and flows of one relay share, as long as it runs: its bounds and counts, and
+//! the way to tell what happens. What may change meanwhile is in `terms`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use via6_core::addr::HostPort;
 use via6_core::admission::Admission;
 use via6_core::throttle::Throttle;
 
@@ -17,24 +16,22 @@ use crate::descriptors::Descriptors;
 use crate::event::{Event, Observer, Protocol, Warning};
 use crate::policy::Policy;
 use crate::shutdown::Shutdown;
+use crate::tally::Tally;
 
 /// What all sessions and flows of one relay share.
 pub(crate) struct Shared {
-    pub(crate) upstream: HostPort,
     pub(crate) policy: Policy,
     pub(crate) descriptors: Descriptors,
     pub(crate) notices: Notices,
     pub(crate) shutdown: Shutdown,
     /// Looks names up and dials them.
     pub(crate) runtime: Handle,
-    /// Live sessions; flows end when the last of them has.
+    /// Live sessions.
     pub(crate) sessions: TaskTracker,
+    /// Live flows.
+    pub(crate) flows: TaskTracker,
     pub(crate) admission: Mutex<Admission>,
     pub(crate) opened: AtomicU64,
-    pub(crate) ended: AtomicU64,
-    pub(crate) cut: AtomicU64,
-    /// Flows that have ended.
-    pub(crate) flows: AtomicU64,
     /// The listener that has ended by itself, and why.
     pub(crate) failed: Mutex<Failed>,
 }
@@ -42,17 +39,6 @@ pub(crate) struct Shared {
 pub(crate) type Failed = Option<(SocketAddr, Protocol, io::Error)>;
 
 impl Shared {
-    /// Loopback peers cannot be strangers, and a listed relay stands for many players.
-    pub(crate) fn is_exempt(&self, peer: SocketAddr) -> bool {
-        let ip = peer.ip();
-        ip.is_loopback()
-            || self
-                .policy
-                .trusted
-                .iter()
-                .any(|network| network.contains(ip))
-    }
-
     /// Everything of this relay that can fail for good ends here.
     pub(crate) fn listener_ended(
         &self,
@@ -73,9 +59,10 @@ impl Shared {
     }
 }
 
-/// Events, with repeating warnings held back.
+/// Events, counted, with repeating warnings held back.
 pub(crate) struct Notices {
     observer: Arc<dyn Observer>,
+    pub(crate) tally: Tally,
     throttle: Mutex<Throttle<(&'static str, Option<&'static str>)>>,
 }
 
@@ -83,11 +70,13 @@ impl Notices {
     pub(crate) fn new(observer: Arc<dyn Observer>) -> Self {
         Self {
             observer,
+            tally: Tally::default(),
             throttle: Mutex::default(),
         }
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.tally.note(event);
         self.observer.observe(event);
     }
 

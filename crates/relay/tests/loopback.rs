@@ -23,8 +23,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use via6_core::addr::HostPort;
 use via6_relay::{
-    Descriptors, Engine, Event, Observer, Policy, Protocol, Relay, Report, Shutdown, Splicing,
-    is_up, listen_tcp, listen_udp,
+    Descriptors, Engine, Event, Listening, Observer, Policy, Protocol, Relay, Report, Settings,
+    Shutdown, is_up, listen_tcp, listen_udp,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ impl Observer for Log {
             Event::FlowOpened { .. } => "flow opened".into(),
             Event::FlowEnded { end } => format!("flow ended {}", end.reason),
             Event::Warning { warning, .. } => format!("warning {}", warning.kind()),
+            Event::Draining { .. } => "draining".into(),
             _ => return,
         };
         self.0.lock().unwrap().push(text);
@@ -74,11 +75,10 @@ impl Running {
         let log = Arc::new(Log::default());
         let descriptors = Descriptors::new(descriptors);
         let relay = Relay {
-            tcp: Some(tcp),
-            udp: Some(listen_udp(at).unwrap()),
-            upstream: HostPort::parse_target(upstream).unwrap(),
+            listeners: vec![Listening::Tcp(tcp), Listening::Udp(listen_udp(at).unwrap())],
+            settings: Settings::new(HostPort::parse_target(upstream).unwrap()),
             policy,
-            engine: Engine::start(&descriptors, Splicing::default()).unwrap(),
+            engine: Engine::start(&descriptors).unwrap(),
             descriptors,
             observer: Arc::clone(&log) as _,
         };
@@ -271,11 +271,10 @@ async fn a_relay_whose_engine_has_died_can_be_stopped() {
     let at = tcp.local_addr().unwrap();
     let descriptors = Descriptors::new(DESCRIPTORS);
     let relay = Relay {
-        tcp: Some(tcp),
-        udp: Some(listen_udp(at).unwrap()),
-        upstream: HostPort::parse_target(&at.to_string()).unwrap(),
+        listeners: vec![Listening::Tcp(tcp), Listening::Udp(listen_udp(at).unwrap())],
+        settings: Settings::new(at.into()),
         policy: Policy::default(),
-        engine: Engine::start(&descriptors, Splicing::default()).unwrap(),
+        engine: Engine::start(&descriptors).unwrap(),
         descriptors,
         observer: Arc::new(Careless),
     };
@@ -358,6 +357,13 @@ async fn a_drain_takes_no_new_player_and_keeps_those_it_has() {
         .unwrap()
         .unwrap();
     relay.shutdown.drain();
+    timeout(PATIENCE, async {
+        while relay.log.count("draining") == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .expect("it drains");
     new.send(b"new").await.unwrap();
     old.send(b"old").await.unwrap();
     // Datagrams arrive in order, so the new player's was seen before this.

@@ -6,6 +6,8 @@
     reason = "these comments are help texts"
 )]
 
+use std::path::PathBuf;
+
 use clap::builder::{BoolishValueParser, Styles};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -28,10 +30,12 @@ pub(crate) struct Args {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) shown: Shown,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// How much is told, and in which form.
-#[derive(Clone, Copy, Debug, ClapArgs)]
+#[derive(Clone, Copy, Debug, ClapArgs, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Shown {
     /// Tell more: -v each connection made, -vv every refusal and dropped datagram as well
     #[arg(short, long, global = true, action = ArgAction::Count, env = "VIA6_VERBOSE")]
@@ -46,6 +50,8 @@ pub(crate) struct Shown {
     pub(crate) json: bool,
 
     /// Plain lines on a terminal as well: no live view
+    // Of this terminal, whoever carries the work.
+    #[serde(skip)]
     #[arg(long, global = true, env = "VIA6_PLAIN", value_parser = BoolishValueParser::new())]
     pub(crate) plain: bool,
 }
@@ -55,6 +61,14 @@ impl Shown {
     pub(crate) fn is_live(self) -> bool {
         !(self.quiet || self.json || self.plain)
     }
+}
+
+/// What one run leaves to the next, and where a running via6 is found.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Place {
+    /// Where via6 keeps what it remembers
+    #[arg(long, global = true, value_name = "DIR", env = "VIA6_STATE")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +102,17 @@ pub(crate) enum Command {
     Relay(Relay),
     /// See it work on this computer alone: a tiny game, a host and a join
     Demo(Demo),
+    /// Show what the running via6 does, and who is playing
+    Status,
+    /// Stop the running via6, or one of its relays
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 stop                                  nobody new; who is playing has some seconds
+  via6 stop --now                            at once
+  via6 stop join                             only the relay that `via6 status` calls join"
+    )]
+    Stop(StopArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -225,4 +250,15 @@ pub(crate) struct Demo {
     /// End after the self-check
     #[arg(long, env = "VIA6_CHECK", value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct StopArgs {
+    /// Which relay to stop, as `via6 status` calls it; without, all of them
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// End live sessions too, at once
+    #[arg(long, env = "VIA6_NOW", value_parser = BoolishValueParser::new())]
+    pub(crate) now: bool,
 }

@@ -29,6 +29,15 @@ pub(crate) struct Entry {
     pub(crate) splice: Splice,
 }
 
+/// Where an entry was asked for, which is where a mistake in it is mended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// As a command.
+    Command,
+    /// In the file of `via6 run`.
+    File,
+}
+
 /// Which protocols an entry carries; at least one.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Protocols {

@@ -40,6 +40,11 @@ impl Failure {
         }
     }
 
+    /// The system does not give what via6 cannot do without.
+    pub(crate) fn cannot_go_on(error: &std::io::Error) -> Self {
+        Self::runtime(format!("cannot go on: {}", via6_relay::describe(error)))
+    }
+
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
@@ -100,6 +105,16 @@ impl Failure {
 
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The lines below the message.
+    pub(crate) fn details(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The hint.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     pub(crate) fn code(&self) -> u8 {

@@ -1,14 +1,18 @@
 //! The via6 program: parse, run, exit code. Nothing else.
 
+mod announce;
 mod args;
 mod command;
+mod control;
 mod entry;
 mod failure;
 mod global_address;
+mod instance;
 mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod state;
 mod status;
 mod stop;
 mod view;

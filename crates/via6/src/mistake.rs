@@ -22,7 +22,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         }
         ErrorKind::MissingRequiredArgument => missing(&argument),
         ErrorKind::MissingSubcommand => {
-            Failure::usage("a command is missing: host, join, relay or demo")
+            Failure::usage("a command is missing: host, join, relay, demo, status or stop")
         }
         // Flags take no value, so it was their variable's.
         ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
@@ -51,6 +51,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
         "--splice" => "for instance: --splice never".into(),
+        "--state" => "for instance: --state via6-state".into(),
         _ => example(error),
     })
 }
@@ -157,7 +158,7 @@ fn command_of(error: &clap::Error) -> &'static str {
         .get(ContextKind::Usage)
         .map(ToString::to_string)
         .unwrap_or_default();
-    let commands = ["host", "join", "relay", "demo"];
+    let commands = ["host", "join", "relay", "demo", "status", "stop"];
     let of = |command: &&&str| usage.contains(&format!("via6 {command}"));
     commands.iter().find(of).copied().unwrap_or_default()
 }
@@ -169,6 +170,8 @@ fn example(error: &clap::Error) -> String {
         "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
         "relay" => EXAMPLE_RELAY.into(),
         "demo" => "see `via6 demo --help`".into(),
+        "status" => "for instance: via6 status".into(),
+        "stop" => "for instance: via6 stop --now".into(),
         _ => "see `via6 --help`".into(),
     }
 }

@@ -3,7 +3,7 @@
 //! One opened and one ended line a session; the level is by blame, so that a player's reset is
 //! news and a full game server is a warning. `docs/reference/events.md` is the schema.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,6 @@ use via6_core::reason::CloseReason;
 use via6_relay::{DialError, Event, Observer, Protocol, SessionEnd, Warning, describe};
 
 use crate::args::Shown;
-use crate::output::Output;
 
 /// What a relay is for, which is how its two sides are called.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -59,21 +58,63 @@ impl Role {
     }
 }
 
+/// Takes the lines that are told of a relay. Never blocks, and may be called from any thread.
+pub(crate) trait Sink: Send + Sync {
+    /// What was asked for: the line a friend pastes, `--json` events.
+    fn data(&self, line: String);
+
+    /// What is told beside it.
+    fn log(&self, line: String);
+}
+
+/// How much is told, which may change meanwhile.
+pub(crate) struct Showing(Mutex<Shown>);
+
+impl Showing {
+    pub(crate) fn new(shown: Shown) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(shown)))
+    }
+
+    pub(crate) fn get(&self) -> Shown {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, shown: Shown) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+    }
+}
+
 /// The observer of one relay.
+#[derive(Clone)]
 pub(crate) struct Narrator {
-    output: Arc<Output>,
-    shown: Shown,
+    sink: Arc<dyn Sink>,
+    shown: Arc<Showing>,
+    /// None: it is about the whole process.
+    name: Option<String>,
     role: Role,
     /// Says at the head of each line of an event whose it is.
     labelled: bool,
 }
 
 impl Narrator {
-    pub(crate) fn new(output: Arc<Output>, shown: Shown, role: Role) -> Self {
+    pub(crate) fn new(sink: Arc<dyn Sink>, shown: Arc<Showing>, name: &str, role: Role) -> Self {
         Self {
-            output,
+            sink,
             shown,
+            name: Some(name.to_owned()),
             role,
+            labelled: false,
+        }
+    }
+
+    /// For what concerns no single relay.
+    pub(crate) fn of_process(sink: Arc<dyn Sink>, shown: Arc<Showing>) -> Self {
+        Self {
+            sink,
+            shown,
+            name: None,
+            // There is no word of a role to be said.
+            role: Role::Relay,
             labelled: false,
         }
     }
@@ -84,48 +125,52 @@ impl Narrator {
         self
     }
 
-    pub(crate) fn role(&self) -> Role {
-        self.role
-    }
-
     /// A sentence for the person, unless there is `--json`.
     pub(crate) fn say(&self, text: &str) {
-        if !self.shown.json && !self.shown.quiet {
-            self.output.log(text);
+        let shown = self.shown.get();
+        if !shown.json && !shown.quiet {
+            self.sink.log(text.to_owned());
         }
+    }
+
+    /// The same, saying whose it is where there are several.
+    pub(crate) fn tell(&self, text: &str) {
+        self.say(&format!("{}{text}", self.label()));
     }
 
     /// The same, though it be `--quiet`: something the person should act on.
     pub(crate) fn warn(&self, kind: &str, text: &str) {
-        if self.shown.json {
+        if self.shown.get().json {
             self.emit(json!({ "event": "warning", "kind": kind, "message": text }));
         } else {
-            self.output.log(format!("warning: {text}"));
+            self.sink.log(format!("{}warning: {text}", self.label()));
         }
     }
 
     /// What the command was for: the line to paste, the address to type.
     pub(crate) fn give(&self, text: &str) {
-        if !self.shown.json {
-            self.output.data(text);
+        if !self.shown.get().json {
+            self.sink.data(text.to_owned());
         }
     }
 
     fn label(&self) -> String {
-        if self.labelled {
-            format!("{}: ", self.role.label())
-        } else {
-            String::new()
+        match &self.name {
+            Some(name) if self.labelled => format!("{name}: "),
+            _ => String::new(),
         }
     }
 
     /// An event object with the time added, if there is `--json`.
     pub(crate) fn emit(&self, mut event: Value) {
-        if self.shown.json {
+        if self.shown.get().json {
             if let Some(fields) = event.as_object_mut() {
+                if let Some(name) = &self.name {
+                    fields.insert("name".into(), name.as_str().into());
+                }
                 fields.insert("time_ms".into(), unix_ms().into());
             }
-            self.output.data(event.to_string());
+            self.sink.data(event.to_string());
         }
     }
 }
@@ -139,18 +184,19 @@ impl Observer for Narrator {
             } => 2,
             _ => 0,
         };
-        if self.shown.verbose < wanted {
+        let shown = self.shown.get();
+        if shown.verbose < wanted {
             return;
         }
-        if self.shown.json {
+        if shown.json {
             self.emit(object(event, self.role));
         } else if let Event::Warning { warning, held_back } = event {
             let text = warning_text(warning, *held_back, self.role);
-            self.output.log(format!("{}warning: {text}", self.label()));
-        } else if !self.shown.quiet
-            && let Some(text) = sentence(event, self.shown.verbose, self.role)
+            self.sink.log(format!("{}warning: {text}", self.label()));
+        } else if !shown.quiet
+            && let Some(text) = sentence(event, shown.verbose, self.role)
         {
-            self.output.log(format!("{}{text}", self.label()));
+            self.sink.log(format!("{}{text}", self.label()));
         }
     }
 }
@@ -205,20 +251,53 @@ fn sentence(event: &Event<'_>, verbose: u8, role: Role) -> Option<String> {
                 end.id, end.reason
             )
         }
-        Event::Draining { sessions: 0 } => return None,
-        Event::Draining { sessions } => {
-            let open = if *sessions == 1 {
-                "session is"
-            } else {
-                "sessions are"
-            };
-            format!(
-                "stopping: {sessions} {open} still open and may finish; \
-                 Ctrl-C again ends them now"
-            )
-        }
+        Event::Draining {
+            sessions,
+            flows,
+            retiring,
+        } => draining_text(*sessions, *flows, *retiring)?,
         _ => return None,
     })
+}
+
+fn draining_text(sessions: usize, flows: usize, retiring: Option<Duration>) -> Option<String> {
+    let sessions_are = match sessions {
+        1 => "1 session is".to_owned(),
+        n => format!("{n} sessions are"),
+    };
+    let Some(within) = retiring else {
+        return (sessions > 0).then(|| {
+            format!(
+                "stopping: {sessions_are} still open and may finish; \
+                 Ctrl-C again ends them now"
+            )
+        });
+    };
+    Some(if sessions + flows == 0 {
+        "no longer listening".into()
+    } else {
+        format!(
+            "no longer listening; {} may go on for {} at most",
+            live(sessions as u64, flows as u64),
+            span(within)
+        )
+    })
+}
+
+/// `2 sessions and 1 flow`, without what there is none of.
+pub(crate) fn live(sessions: u64, flows: u64) -> String {
+    let count = |n: u64, one: &str, more: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {more}")),
+    };
+    let sessions = count(sessions, "session", "sessions");
+    let flows = count(flows, "flow", "flows");
+    match (sessions, flows) {
+        (Some(sessions), Some(flows)) => format!("{sessions} and {flows}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "nothing".into(),
+    }
 }
 
 fn session_text(end: &SessionEnd, role: Role) -> String {
@@ -345,7 +424,14 @@ fn object(event: &Event<'_>, role: Role) -> Value {
             "event": "warning", "kind": warning.kind(), "reason": warning.reason(),
             "message": warning_text(warning, None, role), "held_back": held_back.unwrap_or(0),
         }),
-        Event::Draining { sessions } => json!({ "event": "draining", "sessions": sessions }),
+        Event::Draining {
+            sessions,
+            flows,
+            retiring,
+        } => json!({
+            "event": "draining", "sessions": sessions, "flows": flows,
+            "retiring_ms": retiring.map(ms),
+        }),
         _ => json!({ "event": "unknown" }),
     }
 }
@@ -362,7 +448,8 @@ fn text(value: &impl ToString) -> String {
     value.to_string()
 }
 
-fn ms(span: Duration) -> u64 {
+/// Whole milliseconds.
+pub(crate) fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -18,8 +18,12 @@ mod carried;
 mod demo;
 #[path = "flags/hosting.rs"]
 mod hosting;
+#[path = "flags/plain.rs"]
+mod plain;
 #[path = "flags/splicing.rs"]
 mod splicing;
+#[path = "flags/state.rs"]
+mod state;
 #[path = "flags/stopping.rs"]
 mod stopping;
 #[path = "flags/told.rs"]
@@ -36,7 +40,9 @@ const TESTS: &[&str] = &[
     include_str!("flags/carried.rs"),
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
+    include_str!("flags/plain.rs"),
     include_str!("flags/splicing.rs"),
+    include_str!("flags/state.rs"),
     include_str!("flags/stopping.rs"),
     include_str!("flags/told.rs"),
     include_str!("flags/trusted.rs"),
@@ -47,7 +53,7 @@ const TESTS: &[&str] = &[
 #[test]
 fn every_flag_and_variable_is_used_by_a_test() {
     let mut seen = 0;
-    for command in ["host", "join", "relay", "demo"] {
+    for command in ["host", "join", "relay", "demo", "status", "stop"] {
         let help = via6(&format!("via6 {command} --help")).end().stdout;
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let words = help.split(|c| !is_part(c));

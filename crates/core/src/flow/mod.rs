@@ -21,7 +21,6 @@
 //! its whole /64, and it is the first to go when room is short. A proven flow is never disturbed by
 //! newcomers.
 
-mod counts;
 mod state;
 mod table;
 
@@ -34,7 +33,6 @@ use std::time::Duration;
 use crate::limits::{self, Rate};
 use crate::reason::{DropReason, FlowEndReason};
 
-pub use counts::DropCounts;
 pub use table::FlowTable;
 
 /// Names a flow; never used again for another by the same table.
@@ -180,6 +178,31 @@ pub struct FlowEnd {
     pub dropped: u64,
     /// Since its first datagram came.
     pub duration: Duration,
+}
+
+/// A live flow, as it is at one moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FlowView {
+    /// The flow.
+    pub id: FlowId,
+    /// Its player; never a v4-mapped address.
+    pub player: SocketAddr,
+    /// Whether the player has shown that it receives what is sent to it.
+    pub proven: bool,
+    /// Payload bytes sent to the game.
+    pub bytes_up: u64,
+    /// Payload bytes sent to the player.
+    pub bytes_down: u64,
+    /// Datagrams sent to the game.
+    pub datagrams_up: u64,
+    /// Datagrams sent to the player.
+    pub datagrams_down: u64,
+    /// Datagrams of either direction that were not forwarded.
+    pub dropped: u64,
+    /// Since its first datagram came.
+    pub age: Duration,
+    /// Since the last datagram in either direction.
+    pub idle: Duration,
 }
 
 /// A moment to start counting from.

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Direction, FlowEnd, FlowId, FlowLimits};
+use super::{Direction, FlowEnd, FlowId, FlowLimits, FlowView};
 use crate::prefix::Prefix;
 use crate::reason::FlowEndReason;
 
@@ -170,6 +170,22 @@ impl Flow {
             datagrams_down: self.down.datagrams,
             dropped: self.dropped + pending.datagrams,
             duration: self.age(now),
+        }
+    }
+
+    /// How it is now.
+    pub(super) fn view(&self, id: FlowId, now: Instant) -> FlowView {
+        FlowView {
+            id,
+            player: self.player,
+            proven: !self.is_unproven(),
+            bytes_up: self.up.bytes,
+            bytes_down: self.down.bytes,
+            datagrams_up: self.up.datagrams,
+            datagrams_down: self.down.datagrams,
+            dropped: self.dropped,
+            age: self.age(now),
+            idle: now.saturating_duration_since(self.last_activity),
         }
     }
 

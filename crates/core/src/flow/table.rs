@@ -11,7 +11,8 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 use super::state::Flow;
-use super::{Admit, ByFlow, Direction, DropCounts, FlowEnd, FlowId, FlowLimits};
+use super::{Admit, ByFlow, Direction, FlowEnd, FlowId, FlowLimits, FlowView};
+use crate::counts::Counts;
 use crate::ledger::{Ledger, LedgerLimits, Refusal};
 use crate::prefix::Prefix;
 use crate::reason::{DropReason, FlowEndReason};
@@ -29,7 +30,7 @@ pub struct FlowTable {
     unproven: BTreeSet<FlowId>,
     deadlines: BTreeSet<(Instant, FlowId)>,
     ledger: Ledger,
-    drops: DropCounts,
+    drops: Counts<DropReason>,
     last_id: u64,
 }
 
@@ -53,9 +54,22 @@ impl FlowTable {
             unproven: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             ledger: Ledger::new(ledger_limits, now),
-            drops: DropCounts::default(),
+            drops: Counts::default(),
             last_id: 0,
         }
+    }
+
+    /// The same, its ids beginning after `last`: two tables whose flows are told of together.
+    #[must_use]
+    pub fn after(mut self, last: Option<FlowId>) -> Self {
+        self.last_id = last.map_or(0, u64::from);
+        self
+    }
+
+    /// The id of the newest flow there has been.
+    #[must_use]
+    pub fn last_id(&self) -> Option<FlowId> {
+        (self.last_id > 0).then_some(FlowId(self.last_id))
     }
 
     /// A datagram of `len` payload bytes came from player `from`.
@@ -192,13 +206,28 @@ impl FlowTable {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Ends every flow, the oldest first.
-    pub fn end_all(&mut self, reason: FlowEndReason, now: Instant) -> Vec<FlowEnd> {
-        let mut ids: Vec<FlowId> = self.flows.keys().copied().collect();
+    /// Ends every flow that `which` names, the oldest first.
+    pub fn end_those(
+        &mut self,
+        which: impl Fn(FlowId) -> bool,
+        reason: FlowEndReason,
+        now: Instant,
+    ) -> Vec<FlowEnd> {
+        let mut ids: Vec<FlowId> = self.flows.keys().copied().filter(|&id| which(id)).collect();
         ids.sort_unstable();
         ids.into_iter()
             .filter_map(|id| self.end(id, reason, now))
             .collect()
+    }
+
+    /// Ends every flow, the oldest first.
+    pub fn end_all(&mut self, reason: FlowEndReason, now: Instant) -> Vec<FlowEnd> {
+        self.end_those(|_| true, reason, now)
+    }
+
+    /// Every live flow as it is at `now`, in no order.
+    pub fn views(&self, now: Instant) -> impl Iterator<Item = FlowView> + '_ {
+        self.flows.iter().map(move |(&id, flow)| flow.view(id, now))
     }
 
     /// Flows at this moment, opening ones included.
@@ -213,10 +242,15 @@ impl FlowTable {
         self.flows.is_empty()
     }
 
-    /// Datagrams dropped so far, by reason.
+    /// Datagrams dropped by reason, so far or since they were taken.
     #[must_use]
-    pub fn drops(&self) -> &DropCounts {
+    pub fn drops(&self) -> &Counts<DropReason> {
         &self.drops
+    }
+
+    /// The same, and counts from zero again.
+    pub fn take_drops(&mut self) -> Counts<DropReason> {
+        std::mem::take(&mut self.drops)
     }
 
     fn on_known(&mut self, id: FlowId, len: usize, now: Instant) -> Admit {

@@ -13,42 +13,30 @@ use super::ticket::Ticket;
 use super::worker::{Worker, enqueue};
 use super::{Concern, Key};
 use crate::event::{Protocol, Warning};
-use crate::shared::Shared;
 use crate::socket;
+use crate::terms::Terms;
 
 impl Worker {
     pub(super) fn listen(
         &mut self,
-        shared: &Arc<Shared>,
+        terms: &Arc<Terms>,
         address: SocketAddr,
         socket: std::net::TcpListener,
     ) {
         let entry = self.listeners.vacant_key();
         let token = Concern::Listener(entry).token();
         let registry = self.poll.registry();
-        match Listener::new(Arc::clone(shared), address, socket, registry, token) {
+        match Listener::new(Arc::clone(terms), address, socket, registry, token) {
             Ok(listener) => {
                 self.listeners.insert(listener);
                 // What came before it was registered.
                 self.due.push_back(Concern::Listener(entry));
             }
-            Err(error) => shared.listener_ended(address, Protocol::Tcp, error),
+            Err(error) => terms.shared.listener_ended(address, Protocol::Tcp, error),
         }
     }
 
-    pub(super) fn stop_listening(&mut self, shared: &Arc<Shared>) {
-        let theirs: Vec<_> = self
-            .listeners
-            .iter()
-            .filter(|(_, listener)| Arc::ptr_eq(&listener.shared, shared))
-            .map(|(entry, _)| entry)
-            .collect();
-        for entry in theirs {
-            self.close_listener(entry);
-        }
-    }
-
-    fn close_listener(&mut self, entry: usize) -> Option<Listener> {
+    pub(super) fn close_listener(&mut self, entry: usize) -> Option<Listener> {
         let mut listener = self.listeners.try_remove(entry)?;
         self.timers
             .disarm(&mut listener.timer, Concern::Listener(entry));
@@ -67,22 +55,21 @@ impl Worker {
             }
             let (address, protocol) = (listener.address, Protocol::Tcp);
             let accepted = listener.accept();
-            let shared = Arc::clone(&listener.shared);
+            let terms = Arc::clone(&listener.terms);
+            let notices = &terms.shared.notices;
             let pause = match accepted {
                 Accepted::Connection(stream, peer) => {
-                    self.admit(&shared, address, stream, peer);
+                    self.admit(&terms, address, stream, peer);
                     continue;
                 }
                 Accepted::None => return,
                 Accepted::Exhausted(error, pause) => {
                     let (listener, error) = (address, &error);
-                    shared
-                        .notices
-                        .warn(&Warning::AcceptExhausted { listener, error });
+                    notices.warn(&Warning::AcceptExhausted { listener, error });
                     pause
                 }
                 Accepted::Troubled(error, pause) => {
-                    shared.notices.warn(&Warning::ListenerTroubled {
+                    notices.warn(&Warning::ListenerTroubled {
                         listener: address,
                         protocol,
                         error: &error,
@@ -91,7 +78,7 @@ impl Worker {
                 }
                 Accepted::Ended(error) => {
                     self.close_listener(entry);
-                    return shared.listener_ended(address, protocol, error);
+                    return terms.shared.listener_ended(address, protocol, error);
                 }
             };
             let at = self.now + pause;
@@ -107,18 +94,19 @@ impl Worker {
     /// Starts a session, or refuses it by RST.
     fn admit(
         &mut self,
-        shared: &Arc<Shared>,
+        terms: &Arc<Terms>,
         listener: SocketAddr,
         stream: TcpStream,
         downstream: SocketAddr,
     ) {
-        let taken = Ticket::take(shared, listener, downstream, self.now);
+        let taken = Ticket::take(terms, listener, downstream, self.now);
         let ticket = match taken {
             Ok(ticket) => ticket,
             Err(reason) => {
                 socket::reset_on_close(&SockRef::from(&stream));
                 drop(stream);
-                shared.notices.warn(&Warning::Shed { reason, downstream });
+                let shed = Warning::Shed { reason, downstream };
+                terms.shared.notices.warn(&shed);
                 return;
             }
         };

@@ -15,12 +15,13 @@ use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 use via6_core::limits::{ACCEPT_BACKOFF, ACCEPT_TURN, ACCEPT_UNKNOWN_ERRORS_MAX};
 
-use crate::shared::Shared;
 use crate::socket;
+use crate::terms::Terms;
 
 /// A listening socket and the relay that it belongs to.
 pub(super) struct Listener {
-    pub(super) shared: Arc<Shared>,
+    /// Of whoever it accepts for now.
+    pub(super) terms: Arc<Terms>,
     pub(super) address: SocketAddr,
     socket: TcpListener,
     reserve: Option<File>,
@@ -46,7 +47,7 @@ pub(super) enum Accepted {
 
 impl Listener {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        terms: Arc<Terms>,
         address: SocketAddr,
         socket: std::net::TcpListener,
         registry: &Registry,
@@ -55,7 +56,7 @@ impl Listener {
         let mut socket = TcpListener::from_std(socket);
         registry.register(&mut socket, token, Interest::READABLE)?;
         Ok(Self {
-            shared,
+            terms,
             address,
             socket,
             reserve: reserve(),
@@ -82,6 +83,7 @@ impl Listener {
                 Err(error) => error,
             };
             if socket::is_transient_accept_error(&error) {
+                self.terms.shared.notices.tally.gone_before_accept(1);
                 continue;
             }
             self.backoff = (self.backoff * 2).clamp(ACCEPT_BACKOFF.0, ACCEPT_BACKOFF.1);

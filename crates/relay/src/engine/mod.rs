@@ -15,8 +15,10 @@
 mod accepting;
 mod alarm;
 mod listener;
+mod looking;
 mod receiving;
 mod session;
+mod settling;
 mod socket;
 mod ticket;
 mod timers;
@@ -35,8 +37,11 @@ pub(crate) use self::token::Concern;
 use self::worker::Worker;
 use crate::descriptors::Descriptors;
 use crate::dial::DialError;
-use crate::pipe::{Pipes, Splicing};
+use crate::event::Protocol;
+use crate::look::Look;
+use crate::pipe::Pipes;
 use crate::shared::Shared;
+use crate::terms::Terms;
 use crate::udp::Answer;
 
 /// Carries sessions and flows, of any number of relays, on a thread of its own. Clones are the same
@@ -74,24 +79,13 @@ pub(crate) struct Key {
 }
 
 enum Command {
-    /// Accept for a relay.
-    Listen {
-        shared: Arc<Shared>,
-        address: SocketAddr,
-        listener: std::net::TcpListener,
+    /// Have relays listen where they are to from now on, under their new terms; then say which of
+    /// the listeners that were to be kept are not there.
+    Settle {
+        plans: Vec<Plan>,
+        done: oneshot::Sender<Vec<Held>>,
     },
-    /// Receive datagrams for a relay.
-    Receive {
-        shared: Arc<Shared>,
-        address: SocketAddr,
-        socket: std::net::UdpSocket,
-    },
-    /// Close the TCP listeners of a relay, then say so.
-    StopListening {
-        shared: Arc<Shared>,
-        done: oneshot::Sender<()>,
-    },
-    /// End the flows of a relay and close their listeners, then say so.
+    /// End the flows of a relay, then say so.
     EndFlows {
         shared: Arc<Shared>,
         done: oneshot::Sender<()>,
@@ -105,21 +99,45 @@ enum Command {
     },
     /// End every session of a relay at once.
     Cut { shared: Arc<Shared> },
+    /// Say how these relays are, with so many of each one's sessions and flows one by one.
+    Look {
+        relays: Vec<Arc<Shared>>,
+        most: usize,
+        done: oneshot::Sender<Vec<Look>>,
+    },
     /// End the thread.
     Exit,
 }
 
+/// What a relay is to be from now on: where it listens, and on which terms. What it listened on
+/// besides is given up.
+pub(crate) struct Plan {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) places: Vec<Place>,
+}
+
+/// A listener, for a relay to listen on.
+pub(crate) enum Place {
+    Tcp(SocketAddr, std::net::TcpListener),
+    Udp(SocketAddr, std::net::UdpSocket),
+    /// One that this relay or another listens on already.
+    Held(Held),
+}
+
+/// Names a listener of an engine.
+pub(crate) type Held = (Protocol, SocketAddr);
+
 impl Engine {
-    /// Starts the thread. Pipes for `splicing` are accounted for in `descriptors`.
+    /// Starts the thread. Pipes are accounted for in `descriptors`.
     ///
     /// The errors are the system's: no descriptor for the readiness queue, or no thread.
-    pub fn start(descriptors: &Descriptors, splicing: Splicing) -> io::Result<Self> {
+    pub fn start(descriptors: &Descriptors) -> io::Result<Self> {
         let poll = Poll::new()?;
         let inbox = Arc::new(Inbox {
             waker: Waker::new(poll.registry(), Concern::Inbox.token())?,
             commands: Mutex::new(Some(Vec::new())),
         });
-        let pipes = Pipes::new(splicing, descriptors.clone());
+        let pipes = Pipes::new(descriptors.clone());
         let worker = Worker::new(poll, Arc::clone(&inbox), pipes);
         let closing = Closing(Arc::clone(&inbox));
         std::thread::Builder::new()
@@ -131,56 +149,50 @@ impl Engine {
         Ok(Self(Arc::new(Handle { inbox })))
     }
 
-    pub(crate) fn listen(
-        &self,
-        shared: &Arc<Shared>,
-        address: SocketAddr,
-        listener: std::net::TcpListener,
-    ) {
-        let shared = Arc::clone(shared);
-        self.0.inbox.send(Command::Listen {
-            shared,
-            address,
-            listener,
-        });
+    /// Sees to it that these relays listen as planned, all in one moment. Returns the listeners that
+    /// were to be kept and are not there: they have ended by themselves. Cancel safe: the plans are
+    /// carried out all the same.
+    pub(crate) async fn settle(&self, plans: Vec<Plan>) -> Vec<Held> {
+        self.ask(|done| Command::Settle { plans, done })
+            .await
+            .unwrap_or_default()
     }
 
-    pub(crate) fn receive(
-        &self,
-        shared: &Arc<Shared>,
-        address: SocketAddr,
-        socket: std::net::UdpSocket,
-    ) {
-        let shared = Arc::clone(shared);
-        self.0.inbox.send(Command::Receive {
-            shared,
-            address,
-            socket,
-        });
+    /// The same, for who need not know when it is done.
+    pub(crate) fn settle_soon(&self, plan: Plan) {
+        let (done, _) = oneshot::channel();
+        let plans = vec![plan];
+        self.0.inbox.send(Command::Settle { plans, done });
     }
 
-    /// Returns when every flow of this relay has ended and no more come. Cancel safe.
+    /// Returns when every flow of this relay has ended. Cancel safe.
     pub(crate) async fn end_flows(&self, shared: &Arc<Shared>) {
-        let (done, ended) = oneshot::channel();
         let shared = Arc::clone(shared);
-        self.0.inbox.send(Command::EndFlows { shared, done });
         // With the engine its flows have ended.
-        let _ = ended.await;
-    }
-
-    /// Returns when nothing more is accepted for this relay. Cancel safe.
-    pub(crate) async fn stop_listening(&self, shared: &Arc<Shared>) {
-        let (done, stopped) = oneshot::channel();
-        let shared = Arc::clone(shared);
-        self.0.inbox.send(Command::StopListening { shared, done });
-        // An engine that is gone accepts nothing either.
-        let _ = stopped.await;
+        let _ = self.ask(|done| Command::EndFlows { shared, done }).await;
     }
 
     /// Ends every session of this relay: each is reset, and told of as stopped.
     pub(crate) fn cut(&self, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         self.0.inbox.send(Command::Cut { shared });
+    }
+
+    /// How these relays are at this moment, in their order; `None` from an engine that is gone. Cancel
+    /// safe.
+    pub(crate) async fn look(&self, relays: Vec<Arc<Shared>>, most: usize) -> Option<Vec<Look>> {
+        self.ask(|done| Command::Look { relays, most, done }).await
+    }
+
+    /// `None`: the thread is gone.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+        let (done, answer) = oneshot::channel();
+        self.0.inbox.send(command(done));
+        answer.await.ok()
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -8,15 +8,19 @@ use super::{Concern, Key};
 use crate::event::Protocol;
 use crate::shared::Shared;
 use crate::socket::Batch;
+use crate::terms::Terms;
 use crate::udp::{Answer, Flows, Heard, Lent};
 
 impl Worker {
     pub(super) fn receive_for(
         &mut self,
-        shared: &Arc<Shared>,
+        terms: &Arc<Terms>,
         address: SocketAddr,
         socket: std::net::UdpSocket,
     ) {
+        let before = self.flows.iter().map(|(_, (_, flows))| flows);
+        let before = before.filter(|flows| flows.terms.are_of(&terms.shared));
+        let last = before.filter_map(Flows::last_id).max();
         self.serial += 1;
         let entry = self.flows.vacant_key();
         let lent = Lent {
@@ -30,18 +34,18 @@ impl Worker {
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
-        match Flows::new(Arc::clone(shared), address, socket, token, &lent) {
+        match Flows::new(Arc::clone(terms), address, socket, token, last, &lent) {
             Ok(flows) => {
                 self.flows.insert((self.serial, flows));
                 // What came before it was registered.
                 self.due.push_back(Concern::Flows(entry));
             }
-            Err(error) => shared.listener_ended(address, Protocol::Udp, error),
+            Err(error) => terms.shared.listener_ended(address, Protocol::Udp, error),
         }
     }
 
     /// Lets the flows of a listener act, and looks after their timer.
-    fn with_flows<T>(
+    pub(super) fn with_flows<T>(
         &mut self,
         entry: usize,
         act: impl FnOnce(&mut Flows, &mut Batch, &mut Lent<'_>) -> T,
@@ -84,7 +88,7 @@ impl Worker {
             Some(Heard::Ended(error)) => {
                 if let Some(flows) = self.close_flows(entry) {
                     let (address, protocol) = (flows.address, Protocol::Udp);
-                    flows.shared.listener_ended(address, protocol, error);
+                    flows.terms.shared.listener_ended(address, protocol, error);
                 }
             }
         }
@@ -109,6 +113,7 @@ impl Worker {
             flows.timer = None;
             flows.expire(lent);
         });
+        self.close_if_done(entry);
         self.hear(entry);
     }
 
@@ -116,24 +121,38 @@ impl Worker {
         let is_it = |(serial, _): &(u64, Flows)| *serial == key.serial;
         if self.flows.get(key.entry).is_some_and(is_it) {
             self.with_flows(key.entry, |flows, _, lent| flows.looked_up(answer, lent));
+            self.close_if_done(key.entry);
         }
     }
 
-    pub(super) fn end_flows(&mut self, shared: &Arc<Shared>) {
-        let theirs: Vec<_> = self
+    /// Ends the flows that began under a relay's terms, whoever has their listener by now.
+    pub(super) fn end_flows_of(&mut self, shared: &Arc<Shared>) {
+        let all: Vec<_> = self.flows.iter().map(|(entry, _)| entry).collect();
+        for entry in all {
+            self.with_flows(entry, |flows, _, lent| {
+                flows.end_those(|terms| terms.are_of(shared), lent);
+            });
+            self.close_if_done(entry);
+        }
+    }
+
+    /// Closes a listener that is kept open for its last flows alone, and has none.
+    pub(super) fn close_if_done(&mut self, entry: usize) {
+        if self
             .flows
-            .iter()
-            .filter(|(_, (_, flows))| Arc::ptr_eq(&flows.shared, shared))
-            .map(|(entry, _)| entry)
-            .collect();
-        for entry in theirs {
+            .get(entry)
+            .is_some_and(|(_, flows)| flows.is_done())
+        {
             self.close_flows(entry);
         }
     }
 
     /// Ends all flows of a listener, and closes it.
     fn close_flows(&mut self, entry: usize) -> Option<Flows> {
-        self.with_flows(entry, |flows, _, lent| flows.end_all(lent));
+        self.with_flows(entry, |flows, _, lent| {
+            flows.end_those(|_| true, lent);
+            flows.tell_drops();
+        });
         let (_, mut flows) = self.flows.try_remove(entry)?;
         self.timers.disarm(&mut flows.timer, Concern::Flows(entry));
         Some(flows)

@@ -16,10 +16,14 @@ use super::socket::Socket;
 use super::ticket::Ticket;
 use super::{Command, Concern, Inbox, Key};
 use crate::dial::{Attempts, DialError, dial, literal};
+use crate::event::SessionId;
 use crate::leg::Leg;
+use crate::look::{SessionLook, SessionState};
+use crate::pipe::Splicing;
 use crate::shared::Shared;
 use crate::socket::begin_connect;
 use crate::splice::{Patience, Splice, Turn};
+use crate::terms::Terms;
 
 /// An entry of the engine's table.
 pub(super) struct Session {
@@ -90,9 +94,9 @@ impl Session {
     ) -> Option<Self> {
         let (down_token, up_token) = place.tokens();
         let mut down = Socket::accepted(down, down_token);
-        let dial = match literal(&ticket.shared.upstream) {
+        let dial = match literal(&ticket.terms.settings.upstream) {
             None => Ok(Dial::Runtime {
-                _task: dial_elsewhere(&ticket.shared, place),
+                _task: dial_elsewhere(&ticket.terms, place),
             }),
             Some(to) => begin(to, place.registry, up_token)
                 .map(|up| Dial::Own { up, to })
@@ -121,11 +125,48 @@ impl Session {
     }
 
     pub(super) fn belongs_to(&self, shared: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.ticket.shared, shared)
+        self.ticket.terms.are_of(shared)
     }
 
     pub(super) fn patience(&self) -> Patience {
-        self.ticket.shared.policy.patience
+        self.ticket.terms.shared.policy.patience
+    }
+
+    pub(super) fn splicing(&self) -> Splicing {
+        self.ticket.terms.settings.splicing
+    }
+
+    /// Bytes up and down so far.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        match &self.stage {
+            Stage::Carrying(splice) => splice.traffic(),
+            Stage::Dialling { .. } | Stage::Closed => (0, 0),
+        }
+    }
+
+    /// How it is now. Asks the system about both legs.
+    pub(super) fn look(&self, now: Instant) -> SessionLook {
+        let (state, down, up) = match &self.stage {
+            Stage::Carrying(splice) => (splice.state(), Some(&splice.down), Some(&splice.up)),
+            Stage::Dialling { down, .. } => (SessionState::Dialling, Some(down), None),
+            Stage::Closed => (SessionState::Ending, None, None),
+        };
+        let (bytes_up, bytes_down) = self.traffic();
+        SessionLook {
+            session: self.ticket.session,
+            state,
+            downstream: self.ticket.downstream,
+            upstream: up.and_then(Socket::peer),
+            age: now.saturating_duration_since(self.ticket.began),
+            bytes_up,
+            bytes_down,
+            round_trip_down: down.and_then(Socket::round_trip),
+            round_trip_up: up.and_then(Socket::round_trip),
+        }
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        self.ticket.session
     }
 
     /// The socket that an event speaks of.
@@ -259,10 +300,7 @@ impl Session {
 
     /// Closes both sockets, by FIN or RST as their peers must see it, and tells the end.
     pub(super) fn close(self, reason: CloseReason, failure: Option<DialError>, now: Instant) {
-        let traffic = match &self.stage {
-            Stage::Carrying(splice) => splice.traffic(),
-            Stage::Dialling { .. } | Stage::Closed => (0, 0),
-        };
+        let traffic = self.traffic();
         drop(self.stage);
         self.ticket.end(reason, traffic, failure, now);
     }
@@ -275,16 +313,19 @@ fn begin(to: SocketAddr, registry: &Registry, token: Token) -> io::Result<Socket
 }
 
 /// Has the runtime dial, and send what came of it.
-fn dial_elsewhere(shared: &Arc<Shared>, place: &Place<'_>) -> AbortOnDropHandle<()> {
+fn dial_elsewhere(terms: &Arc<Terms>, place: &Place<'_>) -> AbortOnDropHandle<()> {
     let (inbox, key) = (Arc::clone(place.inbox), place.key);
-    let relay = Arc::clone(shared);
-    AbortOnDropHandle::new(shared.runtime.spawn(async move {
-        let dialled = dial(&relay.upstream).await.and_then(|(stream, to)| {
-            let stream = stream
-                .into_std()
-                .map_err(|error| unreachable_at(to, error))?;
-            Ok((stream, to))
-        });
+    let terms = Arc::clone(terms);
+    let runtime = terms.shared.runtime.clone();
+    AbortOnDropHandle::new(runtime.spawn(async move {
+        let dialled = dial(&terms.settings.upstream)
+            .await
+            .and_then(|(stream, to)| {
+                let stream = stream
+                    .into_std()
+                    .map_err(|error| unreachable_at(to, error))?;
+                Ok((stream, to))
+            });
         inbox.send(Command::Dialled { key, dialled });
     }))
 }

@@ -6,8 +6,9 @@
 
 use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -117,13 +118,23 @@ impl Socket {
         );
     }
 
+    /// Who is at the other end.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.stream.peer_addr().ok()
+    }
+
+    /// How far away that is; `None` where the system does not say.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        socket::round_trip(&self.stream)
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.is(FAILED)
     }
 
     /// Whether the attempt to connect has come to its end. A connection that was made and is reset
     /// already counts: what came before the reset is read first.
-    pub(super) fn is_connected(&self, to: std::net::SocketAddr) -> io::Result<bool> {
+    pub(super) fn is_connected(&self, to: SocketAddr) -> io::Result<bool> {
         match socket::is_connected(&SockRef::from(&self.stream), to) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 self.state

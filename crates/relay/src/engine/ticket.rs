@@ -11,12 +11,12 @@ use via6_core::reason::{CloseReason, ShedReason};
 use crate::descriptors::Lease;
 use crate::dial::DialError;
 use crate::event::{Event, SessionEnd, SessionId};
-use crate::shared::Shared;
+use crate::terms::Terms;
 
 /// A session's place among its peers, its descriptors, and its record. The end is told exactly once:
 /// by [`Ticket::end`], or as stopped when the ticket is dropped without.
 pub(super) struct Ticket {
-    pub(super) shared: Arc<Shared>,
+    pub(super) terms: Arc<Terms>,
     pub(super) session: SessionId,
     pub(super) downstream: SocketAddr,
     pub(super) began: Instant,
@@ -29,14 +29,15 @@ pub(super) struct Ticket {
 impl Ticket {
     /// A place for one more session, and the news of it; or why there is none.
     pub(super) fn take(
-        shared: &Arc<Shared>,
+        terms: &Arc<Terms>,
         listener: SocketAddr,
         downstream: SocketAddr,
         now: Instant,
     ) -> Result<Self, ShedReason> {
+        let shared = &terms.shared;
         let lease = shared.descriptors.lease(2);
         let lease = lease.ok_or(ShedReason::DescriptorsFull)?;
-        let exempt = shared.is_exempt(downstream);
+        let exempt = terms.is_exempt(downstream);
         shared
             .admission
             .lock()
@@ -47,10 +48,10 @@ impl Ticket {
             session,
             listener,
             downstream,
-            upstream: &shared.upstream,
+            upstream: &terms.settings.upstream,
         });
         Ok(Self {
-            shared: Arc::clone(shared),
+            terms: Arc::clone(terms),
             session,
             downstream,
             began: now,
@@ -61,7 +62,7 @@ impl Ticket {
     }
 
     pub(super) fn dialled(&self, upstream: SocketAddr, now: Instant) {
-        self.shared.notices.tell(&Event::SessionDialled {
+        self.terms.shared.notices.tell(&Event::SessionDialled {
             session: self.session,
             upstream,
             took: now.duration_since(self.began),
@@ -87,11 +88,7 @@ impl Ticket {
         now: Instant,
     ) {
         self.ended = true;
-        let shared = &self.shared;
-        if reason == CloseReason::Stopped {
-            shared.cut.fetch_add(1, Ordering::Relaxed);
-        }
-        shared.ended.fetch_add(1, Ordering::Relaxed);
+        let shared = &self.terms.shared;
         let end = SessionEnd {
             downstream: self.downstream,
             reason,
@@ -113,8 +110,9 @@ impl Drop for Ticket {
             let now = self.began;
             self.tell(CloseReason::Stopped, (0, 0), None, now);
         }
-        let exempt = self.shared.is_exempt(self.downstream);
-        self.shared
+        let exempt = self.terms.is_exempt(self.downstream);
+        self.terms
+            .shared
             .admission
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

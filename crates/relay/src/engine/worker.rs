@@ -143,25 +143,18 @@ impl Worker {
     fn obey(&mut self) {
         for command in self.inbox.take() {
             match command {
-                Command::Listen {
-                    shared,
-                    address,
-                    listener,
-                } => self.listen(&shared, address, listener),
-                Command::StopListening { shared, done } => {
-                    self.stop_listening(&shared);
+                Command::Settle { plans, done } => {
+                    // Who no longer waits for it need not know.
+                    let _ = done.send(self.settle(plans));
+                }
+                Command::EndFlows { shared, done } => {
+                    self.end_flows_of(&shared);
                     // Who no longer waits for it need not know.
                     let _ = done.send(());
                 }
-                Command::Receive {
-                    shared,
-                    address,
-                    socket,
-                } => self.receive_for(&shared, address, socket),
-                Command::EndFlows { shared, done } => {
-                    self.end_flows(&shared);
-                    // Who no longer waits for it need not know.
-                    let _ = done.send(());
+                Command::Look { relays, most, done } => {
+                    // Nor who no longer wants to know.
+                    let _ = done.send(self.look(&relays, most));
                 }
                 Command::LookedUp { key, answer } => self.looked_up(key, answer),
                 Command::Dialled { key, dialled } => {
@@ -233,6 +226,7 @@ impl Worker {
             return;
         };
         let patience = session.patience();
+        self.pipes.follow(session.splicing());
         let mut turn = Turn {
             // Nobody is to be woken: what is ready is known by events.
             cx: &mut Context::from_waker(Waker::noop()),

@@ -40,7 +40,8 @@ pub(crate) use batch::{Arrival, Batch};
 pub(crate) use datagram::{DatagramListener, UpstreamSocket};
 pub use sys::raise_descriptor_limit;
 pub(crate) use sys::{
-    RESERVE_PATH, has_caller, is_exhaustion, is_oversize, is_transient_accept_error, unsent, vitals,
+    RESERVE_PATH, has_caller, is_exhaustion, is_oversize, is_transient_accept_error, round_trip,
+    unsent, vitals,
 };
 
 /// Why no listener could be made.

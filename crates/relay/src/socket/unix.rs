@@ -4,6 +4,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -72,17 +74,35 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
 /// What the system knows about a connection (tcp(7), `TCP_INFO` and `SIOCOUTQ`).
 #[cfg(target_os = "linux")]
 pub(crate) fn vitals(stream: impl AsFd) -> Option<Vitals> {
-    use std::os::fd::AsRawFd;
-    use std::time::Duration;
-
     /// `TCP_CLOSE` of `linux/tcp_states.h`.
     const CLOSE: u8 = 7;
 
-    let fd = stream.as_fd();
+    let info = tcp_info(stream.as_fd())?;
+    Some(Vitals {
+        unsent: unsent(stream)?,
+        unacked: info.tcpi_unacked,
+        since_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+        probes: info.tcpi_probes,
+        closed: info.tcpi_state == CLOSE,
+    })
+}
+
+/// The smoothed round trip of a connection (RFC 6298, `tcpi_rtt` of tcp(7)); `None` before the
+/// first.
+#[cfg(target_os = "linux")]
+pub(crate) fn round_trip(stream: impl AsFd) -> Option<Duration> {
+    let micros = tcp_info(stream.as_fd())?.tcpi_rtt;
+    (micros > 0).then(|| Duration::from_micros(micros.into()))
+}
+
+#[cfg(target_os = "linux")]
+fn tcp_info(fd: std::os::fd::BorrowedFd<'_>) -> Option<libc::tcp_info> {
+    use std::os::fd::AsRawFd;
+
     // SAFETY: `tcp_info` is plain integers, for which zero is a value.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     let mut len = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
-    // SAFETY: `info` is writable for `len` bytes and `fd` is open while `stream` is borrowed.
+    // SAFETY: `info` is writable for `len` bytes and the descriptor is open while it is borrowed.
     let got = unsafe {
         libc::getsockopt(
             fd.as_raw_fd(),
@@ -92,16 +112,7 @@ pub(crate) fn vitals(stream: impl AsFd) -> Option<Vitals> {
             &raw mut len,
         )
     };
-    if got != 0 {
-        return None;
-    }
-    Some(Vitals {
-        unsent: unsent(fd)?,
-        unacked: info.tcpi_unacked,
-        since_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
-        probes: info.tcpi_probes,
-        closed: info.tcpi_state == CLOSE,
-    })
+    (got == 0).then_some(info)
 }
 
 /// Bytes of a connection that are sent or waiting, and not acknowledged; a FIN counts as one.
@@ -120,6 +131,34 @@ pub(crate) fn unsent(stream: impl AsFd) -> Option<usize> {
 /// a fixed time before an RST.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn vitals(_: impl AsFd) -> Option<Vitals> {
+    None
+}
+
+/// macOS: `TCP_CONNECTION_INFO` of its `netinet/tcp.h`.
+#[cfg(target_os = "macos")]
+pub(crate) fn round_trip(stream: impl AsFd) -> Option<Duration> {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: `tcp_connection_info` is plain integers, for which zero is a value.
+    let mut info: libc::tcp_connection_info = unsafe { std::mem::zeroed() };
+    let mut len = libc::socklen_t::try_from(size_of::<libc::tcp_connection_info>()).ok()?;
+    // SAFETY: `info` is writable for `len` bytes and the descriptor is open while it is borrowed.
+    let got = unsafe {
+        libc::getsockopt(
+            stream.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_CONNECTION_INFO,
+            (&raw mut info).cast::<libc::c_void>(),
+            &raw mut len,
+        )
+    };
+    // In milliseconds.
+    (got == 0 && info.tcpi_srtt > 0).then(|| Duration::from_millis(info.tcpi_srtt.into()))
+}
+
+/// Other Unix systems: not asked.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn round_trip(_: impl AsFd) -> Option<Duration> {
     None
 }
 

@@ -6,14 +6,15 @@ use std::ffi::CString;
 use std::io;
 use std::net::SocketAddr;
 use std::os::windows::io::{AsRawSocket, AsSocket};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use via6_core::liveness::Vitals;
 use windows_sys::Win32::NetworkManagement::IpHelper::if_nametoindex;
 use windows_sys::Win32::Networking::WinSock::{
-    SIO_TCP_INITIAL_RTO, SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE, SOCKET,
-    SOL_SOCKET, TCP_INITIAL_RTO_PARAMETERS, WSAEAFNOSUPPORT, WSAECONNABORTED, WSAECONNRESET,
-    WSAEMFILE, WSAEMSGSIZE, WSAENOBUFS, WSAIoctl, setsockopt,
+    SIO_TCP_INFO, SIO_TCP_INITIAL_RTO, SIO_UDP_CONNRESET, SIO_UDP_NETRESET, SO_EXCLUSIVEADDRUSE,
+    SOCKET, SOL_SOCKET, TCP_INFO_v0, TCP_INITIAL_RTO_PARAMETERS, WSAEAFNOSUPPORT, WSAECONNABORTED,
+    WSAECONNRESET, WSAEMFILE, WSAEMSGSIZE, WSAENOBUFS, WSAIoctl, setsockopt,
 };
 
 /// A file that can always be opened: holds the acceptor's reserve descriptor.
@@ -41,6 +42,33 @@ pub(crate) fn vitals(_: impl AsSocket) -> Option<Vitals> {
 
 pub(crate) fn unsent(_: impl AsSocket) -> Option<usize> {
     None
+}
+
+/// The smoothed round trip of a connection, since Windows 10 1703 (`SIO_TCP_INFO`).
+pub(crate) fn round_trip(stream: impl AsSocket) -> Option<Duration> {
+    /// Which of the structures is meant.
+    const VERSION: u32 = 0;
+
+    // SAFETY: `TCP_INFO_v0` is plain integers, for which zero is a value.
+    let mut info: TCP_INFO_v0 = unsafe { std::mem::zeroed() };
+    let mut returned: u32 = 0;
+    let size = u32::try_from(size_of::<TCP_INFO_v0>()).ok()?;
+    // SAFETY: the input is `VERSION`, of four bytes; `info` is writable for `size` bytes; there is no
+    // overlapped structure, and the socket is open while borrowed.
+    let asked = unsafe {
+        WSAIoctl(
+            stream.as_socket().as_raw_socket() as SOCKET,
+            SIO_TCP_INFO,
+            (&raw const VERSION).cast(),
+            4,
+            (&raw mut info).cast(),
+            size,
+            &raw mut returned,
+            std::ptr::null_mut(),
+            None,
+        )
+    };
+    (asked == 0 && info.RttUs > 0).then(|| Duration::from_micros(info.RttUs.into()))
 }
 
 /// A socket that never waits.

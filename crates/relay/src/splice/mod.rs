@@ -32,6 +32,7 @@ pub use self::driver::{Traffic, splice};
 use self::flush::Flush;
 use self::pump::{Fault, Pump};
 use crate::leg::Leg;
+use crate::look::SessionState;
 use crate::pipe::Pipes;
 
 /// What a thread lends to the session whose turn it is.
@@ -152,6 +153,16 @@ impl<D: Leg, U: Leg> Splice<D, U> {
     /// Bytes up and down so far: counted when a leg's system has taken them.
     pub(crate) fn traffic(&self) -> (u64, u64) {
         (self.upward.count(), self.downward.count())
+    }
+
+    pub(crate) fn state(&self) -> SessionState {
+        match self.phase {
+            Phase::Open if self.upward.has_ended() || self.downward.has_ended() => {
+                SessionState::HalfClosed
+            }
+            Phase::Open => SessionState::Open,
+            Phase::Delivering { .. } | Phase::Flushing(_) => SessionState::Ending,
+        }
     }
 
     /// Does what can be done now. Ready: the session is over, and both legs can be dropped.

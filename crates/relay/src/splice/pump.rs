@@ -308,7 +308,7 @@ mod tests {
 
         use super::super::*;
         use crate::descriptors::Descriptors;
-        use crate::pipe::{Pipes, Splicing};
+        use crate::pipe::Pipes;
         use crate::splice::Patience;
 
         struct Local(UnixStream);
@@ -374,7 +374,7 @@ mod tests {
         fn stays_in_bulk(after: Duration) -> bool {
             let ((source, mut sender), (sink, mut reader)) = (pair(), pair());
             let descriptors = Descriptors::new(DESCRIPTORS_RESERVED + PIPES_ONE_IN);
-            let mut pipes = Pipes::new(Splicing::Adaptive, descriptors);
+            let mut pipes = Pipes::new(descriptors);
             let (patience, mut buffer) = (Patience::default(), vec![0; COPY_BUFFER]);
             let mut pump = Pump::default();
             pump.gear.bulk = true;

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use via6_core::flow::{Admit, ByFlow, Direction, FlowEnd, FlowId, FlowTable};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use via6_core::flow::{Admit, ByFlow, Direction, FlowEnd, FlowId, FlowTable, FlowView};
 use via6_core::limits::{DATAGRAM_BATCH, DATAGRAM_TURN, FLOWS_PENDING_BYTES};
 use via6_core::reason::{DropReason, FlowEndReason};
 
@@ -16,12 +16,15 @@ use crate::descriptors::Lease;
 use crate::dial::{Attempts, DialError, literal};
 use crate::engine::Concern;
 use crate::event::{Event, Warning};
-use crate::shared::Shared;
 use crate::socket::{Batch, DatagramListener, UpstreamSocket, is_exhaustion, is_ours, is_oversize};
+use crate::terms::Terms;
 
 /// All flows of one listener.
 pub(crate) struct Flows {
-    pub(crate) shared: Arc<Shared>,
+    /// Of whoever it receives for now.
+    pub(crate) terms: Arc<Terms>,
+    /// It admits nobody new, and is closed when its last flow has ended.
+    pub(crate) retiring: bool,
     pub(super) listener: DatagramListener,
     pub(crate) address: SocketAddr,
     pub(super) table: FlowTable,
@@ -39,6 +42,8 @@ pub(crate) struct Flows {
 
 /// What a flow holds beside its entry in the table.
 struct Live {
+    /// Those under which it began.
+    terms: Arc<Terms>,
     player: SocketAddr,
     /// The address of ours that the player dialled last; replies leave from there.
     reply_from: Option<IpAddr>,
@@ -46,6 +51,8 @@ struct Live {
     upstream: Option<Upstream>,
     pending: Vec<Box<[u8]>>,
     _lease: Lease,
+    /// A relay that retires waits for it.
+    _awaited: TaskTrackerToken,
 }
 
 struct Upstream {
@@ -56,11 +63,13 @@ struct Upstream {
 
 impl Flows {
     pub(super) fn with(
-        shared: Arc<Shared>,
+        terms: Arc<Terms>,
         listener: DatagramListener,
         address: SocketAddr,
+        last: Option<FlowId>,
         now: Instant,
     ) -> Self {
+        let shared = &terms.shared;
         let mut limits = shared.policy.flows;
         // Where descriptors are few, unproven flows make room before TCP goes without.
         limits.flows_max = limits
@@ -68,8 +77,9 @@ impl Flows {
             .min(shared.descriptors.capacity() / 2)
             .max(1);
         Self {
-            table: FlowTable::new(limits, now),
-            shared,
+            table: FlowTable::new(limits, now).after(last),
+            terms,
+            retiring: false,
             listener,
             address,
             live: ByFlow::default(),
@@ -94,7 +104,7 @@ impl Flows {
         payload: &[u8],
         lent: &mut Lent<'_>,
     ) {
-        let exempt = self.shared.is_exempt(player);
+        let exempt = self.terms.is_exempt(player);
         match self
             .table
             .on_downstream(player, payload.len(), exempt, lent.now)
@@ -142,7 +152,7 @@ impl Flows {
         payload: &[u8],
         lent: &mut Lent<'_>,
     ) {
-        let Some(lease) = self.shared.descriptors.lease(1) else {
+        let Some(lease) = self.terms.shared.descriptors.lease(1) else {
             // Nobody was told that it began, so nobody is told that it ended.
             let reason = DropReason::DescriptorsFull;
             self.table
@@ -151,14 +161,18 @@ impl Flows {
             self.warn_dropped(reason, player);
             return;
         };
-        self.shared.notices.tell(&Event::FlowOpened {
+        let terms = Arc::clone(&self.terms);
+        terms.shared.notices.tell(&Event::FlowOpened {
             flow: id,
             listener: self.address,
             downstream: player,
-            upstream: &self.shared.upstream,
+            upstream: &terms.settings.upstream,
         });
         self.pending_bytes += payload.len();
+        let upstream = literal(&terms.settings.upstream);
         let live = Live {
+            _awaited: terms.shared.flows.token(),
+            terms,
             player,
             reply_from: to,
             upstream: None,
@@ -166,7 +180,7 @@ impl Flows {
             _lease: lease,
         };
         self.live.insert(id, live);
-        match literal(&self.shared.upstream) {
+        match upstream {
             Some(peer) => self.dial(id, &[peer], lent),
             None => self.wait_for_name(id, lent),
         }
@@ -205,9 +219,10 @@ impl Flows {
     }
 
     pub(super) fn dial_failed(&mut self, id: FlowId, failure: &DialError, lent: &mut Lent<'_>) {
-        self.shared
-            .notices
-            .warn(&Warning::FlowDialFailed { failure });
+        if let Some(live) = self.live.get(&id) {
+            let notices = &live.terms.shared.notices;
+            notices.warn(&Warning::FlowDialFailed { failure });
+        }
         if let Some(end) = self.table.on_open_failed(id, lent.now) {
             self.ended(&end, lent);
         }
@@ -237,7 +252,7 @@ impl Flows {
                         return false;
                     }
                 }
-                Err(error) if is_closed_port(&error) => self.upstream_silent(),
+                Err(error) if is_closed_port(&error) => self.upstream_silent(id),
                 // Nothing waits; or it says nothing about one datagram, and the next event will
                 // tell whether it lasts.
                 Err(_) => return false,
@@ -281,7 +296,7 @@ impl Flows {
         let mut sent = upstream.socket.send(payload);
         if sent.as_ref().is_err_and(is_closed_port) {
             // The answer to an *earlier* datagram: the system reports it once instead of sending.
-            self.upstream_silent();
+            self.upstream_silent(id);
             sent = upstream.socket.send(payload);
         }
         if let Err(error) = sent {
@@ -307,33 +322,85 @@ impl Flows {
         }
     }
 
-    /// Ends every flow.
-    pub(crate) fn end_all(&mut self, lent: &mut Lent<'_>) {
-        for end in self.table.end_all(FlowEndReason::Stopped, lent.now) {
+    /// Ends the flows whose terms `which` names.
+    pub(crate) fn end_those(&mut self, which: impl Fn(&Terms) -> bool, lent: &mut Lent<'_>) {
+        let live = &self.live;
+        let those = |id| live.get(&id).is_none_or(|live| which(&live.terms));
+        let ends = self
+            .table
+            .end_those(those, FlowEndReason::Stopped, lent.now);
+        for end in ends {
             self.ended(&end, lent);
         }
     }
 
-    fn ended(&mut self, end: &FlowEnd, lent: &mut Lent<'_>) {
-        self.shared.flows.fetch_add(1, Ordering::Relaxed);
-        if let Some(live) = self.live.remove(&end.id) {
-            let waited = live.pending.iter().map(|payload| payload.len());
-            self.pending_bytes -= waited.sum::<usize>();
-            if let Some(upstream) = live.upstream {
-                lent.routes.try_remove(upstream.route);
+    /// From now on newcomers come under these terms. What waits for the name of the other side that
+    /// no longer counts is ended: a player's next datagram opens a flow anew.
+    pub(crate) fn come_under(&mut self, terms: &Arc<Terms>, lent: &mut Lent<'_>) {
+        self.tell_drops();
+        if self.terms.settings.upstream != terms.settings.upstream {
+            let waiting = self.waiting();
+            let those = |id| waiting.contains(&id);
+            let ends = self
+                .table
+                .end_those(those, FlowEndReason::Stopped, lent.now);
+            for end in ends {
+                self.ended(&end, lent);
             }
+            self.name = Name::default();
         }
-        self.shared.notices.tell(&Event::FlowEnded { end });
+        self.terms = Arc::clone(terms);
+        self.retiring = false;
     }
 
-    fn upstream_silent(&self) {
-        self.shared.notices.warn(&Warning::UpstreamSilent {
-            upstream: &self.shared.upstream,
-        });
+    /// Puts what was dropped since on the relay's account.
+    pub(crate) fn tell_drops(&mut self) {
+        let tally = &self.terms.shared.notices.tally;
+        tally.dropped(&self.table.take_drops());
+    }
+
+    /// The newest flow that there has been.
+    pub(crate) fn last_id(&self) -> Option<FlowId> {
+        self.table.last_id()
+    }
+
+    /// Nobody is left whose datagrams it would hear.
+    pub(crate) fn is_done(&self) -> bool {
+        self.retiring && self.table.is_empty()
+    }
+
+    /// Each live flow, and its terms.
+    pub(crate) fn views(&self, now: Instant) -> impl Iterator<Item = (&Arc<Terms>, FlowView)> {
+        let terms_of = |view: &FlowView| self.live.get(&view.id).map(|live| &live.terms);
+        self.table
+            .views(now)
+            .filter_map(move |view| Some((terms_of(&view)?, view)))
+    }
+
+    fn ended(&mut self, end: &FlowEnd, lent: &mut Lent<'_>) {
+        // Of each flow that there was news of.
+        let Some(live) = self.live.remove(&end.id) else {
+            return;
+        };
+        let waited = live.pending.iter().map(|payload| payload.len());
+        self.pending_bytes -= waited.sum::<usize>();
+        if let Some(upstream) = live.upstream {
+            lent.routes.try_remove(upstream.route);
+        }
+        live.terms.shared.notices.tell(&Event::FlowEnded { end });
+    }
+
+    fn upstream_silent(&self, id: FlowId) {
+        if let Some(Live { terms, .. }) = self.live.get(&id) {
+            let upstream = &terms.settings.upstream;
+            let silent = Warning::UpstreamSilent { upstream };
+            terms.shared.notices.warn(&silent);
+        }
     }
 
     pub(super) fn warn_dropped(&self, reason: DropReason, player: SocketAddr) {
-        self.shared
+        self.terms
+            .shared
             .notices
             .warn(&Warning::Dropped { reason, player });
     }

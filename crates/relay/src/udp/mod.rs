@@ -22,8 +22,8 @@ pub(crate) use self::flows::Flows;
 pub(crate) use self::name::Answer;
 use crate::engine::{Inbox, Key};
 use crate::event::{Protocol, Warning};
-use crate::shared::Shared;
 use crate::socket::{Arrival, Batch, DatagramListener, is_exhaustion, is_oversize};
+use crate::terms::Terms;
 
 /// What the engine lends to the flows of a listener that act.
 pub(crate) struct Lent<'a> {
@@ -50,17 +50,18 @@ pub(crate) enum Heard {
 }
 
 impl Flows {
-    /// Without flows yet. The errors are those of watching the socket.
+    /// Without flows yet, the ids of which will come after `last`. The errors are those of watching the socket.
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        terms: Arc<Terms>,
         address: SocketAddr,
         socket: std::net::UdpSocket,
         token: Token,
+        last: Option<FlowId>,
         lent: &Lent<'_>,
     ) -> io::Result<Self> {
         let mut listener = DatagramListener::new(socket, address);
         listener.register(lent.registry, token)?;
-        Ok(Self::with(shared, listener, address, lent.now))
+        Ok(Self::with(terms, listener, address, last, lent.now))
     }
 
     /// Handles what has arrived at the listener, up to [`DATAGRAM_TURN`] datagrams.
@@ -92,8 +93,8 @@ impl Flows {
         if self.is_own(player) {
             self.table.on_dropped(None, reason);
             self.warn_dropped(reason, player);
-        } else if self.shared.shutdown.is_draining() && !self.table.knows(player) {
-            // Like a connection while draining: nobody takes it.
+        } else if self.retiring && !self.table.knows(player) {
+            // Like a connection to a listener that was closed: nobody takes it.
         } else {
             self.player_sent(player, arrival.to, arrival.payload, lent);
         }
@@ -104,7 +105,7 @@ impl Flows {
         if self.unknown >= ACCEPT_UNKNOWN_ERRORS_MAX {
             return Heard::Ended(error);
         }
-        self.shared.notices.warn(&Warning::ListenerTroubled {
+        self.terms.shared.notices.warn(&Warning::ListenerTroubled {
             listener: self.address,
             protocol: Protocol::Udp,
             error: &error,

@@ -38,9 +38,10 @@ impl Flows {
             return;
         }
         if self.name.asking.is_none() {
-            let (relay, inbox, key) = (Arc::clone(&self.shared), Arc::clone(lent.inbox), lent.key);
-            let ask = async move { inbox.looked_up(key, resolve(&relay.upstream).await) };
-            self.name.asking = Some(AbortOnDropHandle::new(self.shared.runtime.spawn(ask)));
+            let (terms, inbox, key) = (Arc::clone(&self.terms), Arc::clone(lent.inbox), lent.key);
+            let runtime = terms.shared.runtime.clone();
+            let ask = async move { inbox.looked_up(key, resolve(&terms.settings.upstream).await) };
+            self.name.asking = Some(AbortOnDropHandle::new(runtime.spawn(ask)));
         }
     }
 
@@ -67,7 +68,7 @@ impl Flows {
 
     fn unknown_a_moment_ago(&self) -> DialError {
         DialError::PeerUnknown {
-            name: self.shared.upstream.host.to_string(),
+            name: self.terms.settings.upstream.host.to_string(),
             source: io::Error::other("a moment ago it had none"),
         }
     }

@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use via6_core::reason::CloseReason;
 use via6_relay::{Descriptors, Engine, Policy, Splicing};
 
-use crate::play::{DESCRIPTORS, MODES, Running, Stage, beside_others};
+use crate::play::{DESCRIPTORS, MODES, Running, Stage, beside_others, settings};
 use crate::wire::{self, End, Pattern, Rng, be_patient};
 
 /// How long a connection within this computer may take before its listener counts as full.
@@ -50,8 +50,13 @@ impl FullPort {
 
 fn relay_to(upstream: &str, splicing: Splicing) -> Running {
     let descriptors = Descriptors::new(DESCRIPTORS);
-    let engine = Engine::start(&descriptors, splicing).unwrap();
-    Running::start(engine, descriptors, upstream, Policy::default())
+    let engine = Engine::start(&descriptors).unwrap();
+    Running::start(
+        engine,
+        descriptors,
+        settings(upstream, splicing),
+        Policy::default(),
+    )
 }
 
 fn player_of(relay: &Running) -> TcpStream {

@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use via6_core::addr::HostPort;
 use via6_core::reason::CloseReason;
 use via6_relay::{
-    Descriptors, Engine, Event, Observer, Policy, Relay, Report, Shutdown, Splicing, listen_tcp,
+    Descriptors, Engine, Event, Listening, Observer, Policy, Relay, Report, Settings, Shutdown,
+    Splicing, listen_tcp,
 };
 
 use crate::wire::{PATIENCE, be_patient};
@@ -119,6 +120,14 @@ impl Observer for Log {
     }
 }
 
+/// To lead to `upstream`.
+pub fn settings(upstream: &str, splicing: Splicing) -> Settings {
+    Settings {
+        splicing,
+        ..Settings::new(HostPort::parse_target(upstream).unwrap())
+    }
+}
+
 /// A relay that runs in a thread of its own. Told to stop when dropped.
 pub struct Running {
     pub at: SocketAddr,
@@ -129,8 +138,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(engine: Engine, descriptors: Descriptors, upstream: &str, policy: Policy) -> Self {
-        let upstream = HostPort::parse_target(upstream).unwrap();
+    pub fn start(
+        engine: Engine,
+        descriptors: Descriptors,
+        settings: Settings,
+        policy: Policy,
+    ) -> Self {
         let (log, shutdown) = (Arc::new(Log::default()), Shutdown::new());
         let (abort, aborted) = oneshot::channel::<()>();
         let (tell, told) = sync_channel(1);
@@ -139,9 +152,8 @@ impl Running {
             let tcp = listen_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
             tell.send(tcp.local_addr().unwrap()).unwrap();
             let relay = Relay {
-                tcp: Some(tcp),
-                udp: None,
-                upstream,
+                listeners: vec![Listening::Tcp(tcp)],
+                settings,
                 engine,
                 policy,
                 descriptors,
@@ -211,6 +223,7 @@ pub struct Stage {
     game: TcpListener,
     engine: Engine,
     descriptors: Descriptors,
+    splicing: Splicing,
 }
 
 impl Stage {
@@ -220,34 +233,41 @@ impl Stage {
 
     pub fn with(splicing: Splicing, relays: usize, policy: &Policy) -> Self {
         let descriptors = Descriptors::new(DESCRIPTORS);
-        let engine = Engine::start(&descriptors, splicing).unwrap();
-        Self::on(engine, descriptors, relays, policy)
+        let engine = Engine::start(&descriptors).unwrap();
+        Self::on(engine, descriptors, splicing, relays, policy)
     }
 
     /// With one relay that may hold so many descriptors.
     pub fn with_descriptors(splicing: Splicing, limit: usize) -> Self {
         let descriptors = Descriptors::new(limit);
-        let engine = Engine::start(&descriptors, splicing).unwrap();
-        Self::on(engine, descriptors, 1, &Policy::default())
+        let engine = Engine::start(&descriptors).unwrap();
+        Self::on(engine, descriptors, splicing, 1, &Policy::default())
     }
 
     /// Another one, whose relay is carried by the same engine.
     pub fn beside(other: &Self) -> Self {
         let (engine, descriptors) = (other.engine.clone(), other.descriptors.clone());
-        Self::on(engine, descriptors, 1, &Policy::default())
+        Self::on(engine, descriptors, other.splicing, 1, &Policy::default())
     }
 
-    fn on(engine: Engine, descriptors: Descriptors, relays: usize, policy: &Policy) -> Self {
+    fn on(
+        engine: Engine,
+        descriptors: Descriptors,
+        splicing: Splicing,
+        relays: usize,
+        policy: &Policy,
+    ) -> Self {
         let mut stage = Self {
             relays: Vec::new(),
             game: TcpListener::bind("127.0.0.1:0").unwrap(),
             engine,
             descriptors,
+            splicing,
         };
         for _ in 0..relays {
-            let upstream = stage.entry().to_string();
+            let settings = settings(&stage.entry().to_string(), splicing);
             let (engine, descriptors) = (stage.engine.clone(), stage.descriptors.clone());
-            let relay = Running::start(engine, descriptors, &upstream, policy.clone());
+            let relay = Running::start(engine, descriptors, settings, policy.clone());
             stage.relays.push(relay);
         }
         stage

@@ -7,7 +7,9 @@ use std::thread;
 use via6_core::reason::CloseReason;
 use via6_relay::{Descriptors, Engine, Policy, Splicing};
 
-use crate::play::{DESCRIPTORS, MODES, Pair, Running, Stage, alone, beside_others, wait_for};
+use crate::play::{
+    DESCRIPTORS, MODES, Pair, Running, Stage, alone, beside_others, settings, wait_for,
+};
 use crate::wire::{self, End, Pattern, Rng};
 
 const SESSIONS: usize = 50;
@@ -162,9 +164,9 @@ fn a_relay_that_is_dropped_takes_its_engine_with_it() {
     let _alone = alone();
     let game = Stage::new(Splicing::default(), 0);
     let descriptors = Descriptors::new(DESCRIPTORS);
-    let engine = Engine::start(&descriptors, Splicing::default()).unwrap();
-    let upstream = game.entry().to_string();
-    let relay = Running::start(engine, descriptors, &upstream, Policy::default());
+    let engine = Engine::start(&descriptors).unwrap();
+    let settings = settings(&game.entry().to_string(), Splicing::default());
+    let relay = Running::start(engine, descriptors, settings, Policy::default());
     let player = std::net::TcpStream::connect(relay.at).unwrap();
     let pair = Pair {
         player,

@@ -1,59 +1,39 @@
 //! `via6 relay`: the primitive.
 
-use std::sync::Arc;
+use via6_core::addr::{Host, HostPort, Listen};
 
-use via6_core::addr::HostPort;
-
-use super::{Bound, announce, listen_address, serve, trust_flags, trusted};
-use crate::args::{Carried, Protocol, Relay};
+use super::{listen_address, trusted};
+use crate::args::{Protocol, Relay};
+use crate::entry::{Entry, Protocols};
 use crate::failure::Failure;
-use crate::narrator::Narrator;
+use crate::narrator::Role;
 use crate::reading::Sources;
-use crate::stop::Stop;
 
-pub(super) async fn run(
-    typed: &Relay,
-    sources: &Sources,
-    stop: Stop,
-    narrator: Arc<Narrator>,
-) -> Result<(), Failure> {
-    let at = listen_address("LISTEN", &typed.listen)?;
+pub(super) fn entry(typed: &Relay, sources: &Sources) -> Result<Entry, Failure> {
+    let listen = listen_address("LISTEN", &typed.listen)?;
     let target = HostPort::parse_target(&typed.target)
         .map_err(|error| Failure::address("TARGET", &error))?;
-    if at.port() != 0 && target == HostPort::from(at) {
+    if leads_to_itself(&listen, &target) {
         return Err(Failure::usage(format!("cannot relay {target} to itself"))
             .hint("LISTEN is where this relay is found, TARGET is where the game is"));
     }
-    let policy = trusted(&typed.trusted, sources)?;
-    let (tcp, name) = match typed.protocol {
-        Protocol::Tcp => (true, "tcp"),
-        Protocol::Udp => (false, "udp"),
-    };
-    let bound = Bound::new(at, Carried { tcp, udp: !tcp }).map_err(|error| {
-        let mut elsewhere = at;
-        elsewhere.set_port(another_port(at.port()));
-        Failure::bind(
-            &error,
-            &format!(
-                "via6 relay{} {name} '{elsewhere}' '{target}'",
-                trust_flags(&typed.trusted)
-            ),
-        )
-    })?;
-    announce(&narrator, &bound, &target, |_| None);
-    narrator.say(&format!(
-        "relaying {} from {} to {target}",
-        bound.carried(),
-        bound.addr
-    ));
-    serve(bound, target, policy, typed.passing.splice, stop, narrator).await
+    let tcp = matches!(typed.protocol, Protocol::Tcp);
+    Ok(Entry {
+        name: "relay".into(),
+        role: Role::Relay,
+        listen,
+        upstream: target,
+        carried: Protocols { tcp, udp: !tcp },
+        trusted: trusted(&typed.trusted, sources)?,
+        splice: typed.passing.splice,
+    })
 }
 
-/// A port to propose where `port` cannot be had.
-pub(super) fn another_port(port: u16) -> u16 {
-    match port {
-        0..1024 => port + 40_000,
-        u16::MAX => port - 1,
-        _ => port + 1,
-    }
+/// What comes in would come in again, for ever.
+fn leads_to_itself(listen: &Listen, target: &HostPort) -> bool {
+    let host = match (Host::from(listen.ip), &listen.zone) {
+        (Host::V6(ip, _), zone) => Host::V6(ip, zone.clone()),
+        (host, _) => host,
+    };
+    listen.port != 0 && target.port == listen.port && target.host == host
 }

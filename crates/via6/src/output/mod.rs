@@ -25,6 +25,7 @@ use self::writer::{Plain, Writer};
 pub(crate) use self::console::Picture;
 pub(crate) use self::line::{Line, Style, columns, cut_end, cut_middle};
 pub(crate) use self::terminal::Canvas;
+use crate::narrator::Sink;
 
 /// The two streams of the program.
 pub(crate) struct Output {
@@ -82,6 +83,11 @@ impl Output {
         self.log.line(line.into());
     }
 
+    /// So many lines were lost on the way here.
+    pub(crate) fn missed(&self, lines: u64) {
+        self.log.missed(lines);
+    }
+
     /// Whether there is a terminal that shows a view.
     pub(crate) fn has_view(&self) -> bool {
         self.view.is_some()
@@ -118,6 +124,16 @@ impl Output {
         let deadline = Instant::now() + OUTPUT_FLUSH;
         self.data.flush(deadline);
         self.log.flush(deadline);
+    }
+}
+
+impl Sink for Output {
+    fn data(&self, line: String) {
+        self.data.line(line);
+    }
+
+    fn log(&self, line: String) {
+        self.log.line(line);
     }
 }
 

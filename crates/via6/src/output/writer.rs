@@ -108,6 +108,11 @@ impl Writer {
         }
     }
 
+    /// Counts lines that were dropped elsewhere.
+    pub(super) fn missed(&self, lines: u64) {
+        self.state.dropped.fetch_add(lines, Ordering::Relaxed);
+    }
+
     /// Waits until everything queued so far is written, or until `deadline`.
     #[allow(
         clippy::disallowed_methods,

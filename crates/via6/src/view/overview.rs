@@ -104,11 +104,11 @@ fn table(entries: &[EntryStatus], most: usize, page: &Page) -> Vec<Line> {
     let fields = Field::CHOICES.iter().find(fits).copied().unwrap_or(&[]);
     let room = page.width.saturating_sub(2 + taken(fields));
 
-    let mut heading = format!("  {:room$}", "name");
+    let mut heading = Line::default().and(Style::Dim, &format!("  {:room$}", "name"));
     for field in fields {
-        heading.push_str(&format!("{:>1$}", field.head(), field.width()));
+        heading.push(Style::Dim, &format!("{:>1$}", field.head(), field.width()));
     }
-    let mut lines = vec![Line::default().and(Style::Dim, &heading)];
+    let mut lines = vec![heading];
     let shown = chosen(entries, most);
     for entry in &shown {
         lines.push(row(entry, fields, room, page));

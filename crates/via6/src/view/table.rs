@@ -179,11 +179,11 @@ fn heading(role: Role, fields: &[Field], room: usize) -> Line {
         Role::Join => "your game",
         Role::Relay => "from",
     };
-    let mut text = format!("  {who:room$}");
+    let mut line = Line::default().and(Style::Dim, &format!("  {who:room$}"));
     for field in fields {
-        text.push_str(&format!("{:>1$}", field.head(), field.width()));
+        line.push(Style::Dim, &format!("{:>1$}", field.head(), field.width()));
     }
-    Line::default().and(Style::Dim, &text)
+    line
 }
 
 fn line(row: &Row<'_>, role: Role, fields: &[Field], room: usize, page: &Page) -> Line {

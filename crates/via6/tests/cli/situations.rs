@@ -66,7 +66,7 @@ fn a_tcp_port_that_another_program_has() {
         &taken(
             at,
             "TCP",
-            &format!("via6 host --open --tcp --listen '{other}' 25565"),
+            &format!("via6 host --open --tcp --port {} 25565", other.port()),
         ),
     );
     expect(

@@ -126,8 +126,10 @@ fn every_event_is_documented_with_its_fields() {
         };
         let object = event.as_object().expect("an object");
         let own: BTreeSet<_> = object.keys().cloned().collect();
-        let common = ["event", "time_ms"].map(str::to_owned).into();
+        let common: BTreeSet<_> = ["event", "time_ms"].map(str::to_owned).into();
         assert!(own.is_superset(&common), "each has a time: {event}");
+        // Whose it is, of all that is about one relay.
+        let common = common.into_iter().chain(["name".to_owned()]).collect();
         let own: BTreeSet<_> = own.difference(&common).cloned().collect();
         assert!(own.is_superset(&fields.always), "lacks a field: {event}");
         let all: BTreeSet<_> = fields.always.union(&fields.sometimes).cloned().collect();
@@ -216,8 +218,8 @@ fn numbers_of_the_reasons_are_the_limits() {
     check("Why a flow ended", "idle", &idle.map(|span| span.as_secs()));
 }
 
-/// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, and
-/// those of the commands, which are the only words with hyphens there.
+/// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, those
+/// of the state folder, and those of the announcements, which are the only words with hyphens there.
 fn kinds_in_the_source() -> BTreeSet<String> {
     let is_kind = |word: &&str| {
         let parts = word.split('-');
@@ -228,16 +230,20 @@ fn kinds_in_the_source() -> BTreeSet<String> {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     let library = read("crates/relay/src/event.rs");
-    let library = library.split("fn kind(").nth(1).expect("Warning::kind");
-    let library = library.split("fn ").next().unwrap_or_default();
-    let commands: String = ["host", "join", "mod", "relay"]
-        .map(|command| read(&format!("crates/via6/src/command/{command}.rs")))
+    let state = read("crates/via6/src/state/trouble.rs");
+    let of_kind = |source: &str| -> String {
+        let kind = source.split("fn kind(").nth(1).expect("a function kind");
+        kind.split("fn ").next().unwrap_or_default().to_owned()
+    };
+    let commands: String = ["host", "join", "mod"]
+        .map(|role| read(&format!("crates/via6/src/announce/{role}.rs")))
         .concat();
     let quoted = |text: &str, is_kind: &dyn Fn(&&str) -> bool| -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);
         quoted.filter(is_kind).map(str::to_owned).collect()
     };
-    let mut kinds = quoted(library, &|_| true);
+    let mut kinds = quoted(&of_kind(&library), &|_| true);
+    kinds.extend(quoted(&of_kind(&state), &|_| true));
     // Line by line, so that a quote inside of a text misleads nobody beyond its line.
     kinds.extend(commands.lines().flat_map(|line| quoted(line, &is_kind)));
     kinds

@@ -87,13 +87,20 @@ impl Invocation {
 
     /// Starts it.
     pub fn start(&self) -> Running {
-        let mut child = self.command().spawn().expect("starting via6");
+        // One that found another running would have it do the work.
+        let home = tempfile::tempdir().expect("a folder");
+        let mut command = self.command();
+        if !self.variables.contains_key("VIA6_STATE") {
+            command.env("VIA6_STATE", home.path());
+        }
+        let mut child = command.spawn().expect("starting via6");
         let stdout = Text::collect(child.stdout.take().expect("a piped stdout"));
         let stderr = Text::collect(child.stderr.take().expect("a piped stderr"));
         Running {
             child,
             stdout,
             stderr,
+            _home: home,
         }
     }
 
@@ -146,6 +153,8 @@ pub struct Running {
     pub stdout: std::sync::Arc<Text>,
     /// Its standard error so far.
     pub stderr: std::sync::Arc<Text>,
+    /// Its state folder, unless it was given another.
+    _home: tempfile::TempDir,
 }
 
 impl Running {

@@ -36,6 +36,8 @@ pub struct Terminal {
     screen: Arc<Shared>,
     /// How the terminal was set before via6 saw it.
     modes: Termios,
+    /// Its state folder, unless it was given another.
+    _home: tempfile::TempDir,
 }
 
 /// What stands on the screen at one moment.
@@ -92,6 +94,11 @@ impl Terminal {
                 command.env(name, value);
             }
         }
+        // One that found another running would have it do the work.
+        let home = tempfile::tempdir().expect("a folder");
+        if !invocation.variables.contains_key("VIA6_STATE") {
+            command.env("VIA6_STATE", home.path());
+        }
         command.stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("starting via6");
         // The command holds others; ours would keep the terminal open after its end.
@@ -108,6 +115,7 @@ impl Terminal {
             master,
             screen,
             modes,
+            _home: home,
         }
     }
 
@@ -141,7 +149,7 @@ impl Terminal {
     }
 
     /// Waits until `find` answers from what stands on the screen.
-    pub fn until<T>(&self, what: &str, find: impl Fn(&Screen) -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, mut find: impl FnMut(&Screen) -> Option<T>) -> T {
         let found = self.look(PATIENCE, |screen, _| find(screen));
         found.unwrap_or_else(|| panic!("no {what}; the screen:\n{}", self.screen().text()))
     }
@@ -203,10 +211,15 @@ impl Terminal {
         emulator.feed("$");
         let line = emulator.screen().line(row).expect("the cursor's row");
         assert!(line.cells()[0].pen().is_default(), "a style is left");
+        emulator.feed("\r\x1b[K");
     }
 
     /// Asks `find` after each change, and holds no lock meanwhile: it may ask the terminal itself.
-    fn look<T>(&self, patience: Duration, find: impl Fn(&Screen, bool) -> Option<T>) -> Option<T> {
+    fn look<T>(
+        &self,
+        patience: Duration,
+        mut find: impl FnMut(&Screen, bool) -> Option<T>,
+    ) -> Option<T> {
         let deadline = Instant::now() + patience;
         loop {
             let state = self.screen.lock();

@@ -10,8 +10,9 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use via6_core::limits::{COPY_BUFFER, DATAGRAM_BUFFER};
+use via6_relay::Listening;
 
-use super::super::Bound;
+use crate::instance::Bound;
 
 /// Longest line, in bytes; a longer one arrives as several.
 const LINE_MAX: u64 = 1024;
@@ -26,7 +27,15 @@ const PLAYERS_MAX: usize = 64;
 
 /// Serves until dropped.
 pub(super) async fn serve(bound: Bound) {
-    tokio::join!(echo(bound.udp), welcome(bound.tcp));
+    let (mut tcp, mut udp) = (None, None);
+    for listener in bound.listeners {
+        match listener {
+            Listening::Tcp(listener) => tcp = Some(listener),
+            Listening::Udp(socket) => udp = Some(socket),
+            Listening::Held(..) => {}
+        }
+    }
+    tokio::join!(echo(udp), welcome(tcp));
 }
 
 async fn welcome(tcp: Option<tokio::net::TcpListener>) {

@@ -19,7 +19,7 @@ pub(super) const DATAGRAMS: usize = 100;
 /// Growth from one datagram to the next: the last one has 64,350 bytes.
 const DATAGRAM_STEP: usize = 650;
 /// How long each step may take before the chain counts as broken.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the check found.
 pub(super) struct Checked {
@@ -31,7 +31,7 @@ pub(super) struct Checked {
 
 /// Plays at `join` for a moment.
 pub(super) async fn run(join: SocketAddr) -> io::Result<Checked> {
-    let (stream, _) = dial(&super::target(join)).await.map_err(io::Error::other)?;
+    let (stream, _) = dial(&join.into()).await.map_err(io::Error::other)?;
     let mut game = BufReader::new(stream);
     patiently(read_line(&mut game)).await?;
     let round_trip = patiently(round_trip(&mut game)).await?;

@@ -7,20 +7,18 @@ mod check;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use via6_core::addr::{Host as Machine, HostPort};
 use via6_core::limits::DEFAULT_JOIN_PORT;
-use via6_relay::{Policy, Report, Shutdown};
 
-use super::{Bound, Plane, announce, cannot_go_on, conclude, relay_of};
-use crate::args::{Carried, Demo, Splice};
+use via6_relay::Shutdown;
+
+use crate::announce::listening;
+use crate::args::{Demo, Shown, Splice};
+use crate::entry::{Entry, Origin, Protocols};
 use crate::failure::Failure;
-use crate::narrator::{Narrator, Role, size, span};
+use crate::instance::{Asked, Bound, Instance};
+use crate::narrator::{Narrator, Role, Showing, Sink, size, span};
+use crate::output::Output;
 use crate::stop::Stop;
-
-const BOTH: Carried = Carried {
-    tcp: true,
-    udp: true,
-};
 
 /// The listeners of the three parts, and where each leads.
 struct Parts {
@@ -36,11 +34,11 @@ impl Parts {
         let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_JOIN_PORT));
         let failed = |error| Failure::bind(&error, "via6 demo");
         Ok(Self {
-            game: Bound::new(local, BOTH).map_err(failed)?,
-            host: Bound::new(link, BOTH).map_err(failed)?,
+            game: Bound::new(local, Protocols::BOTH, &[]).map_err(failed)?,
+            host: Bound::new(link, Protocols::BOTH, &[]).map_err(failed)?,
             // Somebody may be playing through a real join meanwhile.
-            join: Bound::new(usual, BOTH)
-                .or_else(|_| Bound::new(local, BOTH))
+            join: Bound::new(usual, Protocols::BOTH, &[])
+                .or_else(|_| Bound::new(local, Protocols::BOTH, &[]))
                 .map_err(failed)?,
         })
     }
@@ -48,15 +46,23 @@ impl Parts {
 
 pub(super) async fn run(
     typed: Demo,
+    shown: Shown,
+    output: &Arc<Output>,
     stop: Stop,
-    narrator: &impl Fn(Role) -> Narrator,
 ) -> Result<(), Failure> {
     let parts = Parts::new()?;
     let (game, host, join) = (parts.game.addr, parts.host.addr, parts.join.addr);
-    let narrator = |role| Arc::new(narrator(role).labelled());
-    let (hosting, joining) = (narrator(Role::Host), narrator(Role::Join));
-    announce(&hosting, &parts.host, &target(game), |_| None);
-    announce(&joining, &parts.join, &target(host), |_| None);
+    let asked = Asked {
+        origin: Origin::Command,
+        sink: Arc::clone(output) as Arc<dyn Sink>,
+        shown: Showing::new(shown),
+        labelled: true,
+    };
+    let hosted = entry(Role::Host, &parts.host, game);
+    let joined = entry(Role::Join, &parts.join, host);
+    let (hosting, joining) = (asked.narrator(&hosted), asked.narrator(&joined));
+    listening(&hosted, &parts.host, &hosting, |_| None);
+    listening(&joined, &parts.join, &joining, |_| None);
     joining.say(&format!(
         "game server   {game}   a line chat, IPv4 only\n       |"
     ));
@@ -66,33 +72,48 @@ pub(super) async fn run(
         "via6 join     {join}\n       |\ngame client   you\n"
     ));
 
-    let shutdown = Shutdown::new();
-    let plane = Plane::start(Splice::Auto)?;
-    let policy = Policy::default;
-    let hosted = relay_of(parts.host, target(game), policy(), &plane, &hosting);
-    let joined = relay_of(parts.join, target(host), policy(), &plane, &joining);
+    let instance = Instance::start(&Shutdown::new())?;
     let chat = chat::serve(parts.game);
-    let relays = async { tokio::try_join!(hosted.run(&shutdown), joined.run(&shutdown)) };
+    let begin = |entry, bound, narrator: &Arc<Narrator>| {
+        instance.begin(entry, bound, Origin::Command, Arc::clone(narrator))
+    };
+    let hosted = begin(hosted, parts.host, &hosting)?;
+    let joined = begin(joined, parts.join, &joining)?;
+    let relays = async {
+        let (hosted, joined) = tokio::join!(hosted.ended, joined.ended);
+        // Each end is told before its sender goes.
+        hosted.unwrap_or(Ok(())).and(joined.unwrap_or(Ok(())))
+    };
     let session = async {
         check(join, &joining).await?;
         if typed.check {
-            shutdown.drain();
+            instance.idle(check::PATIENCE).await;
+            instance.shutdown().drain();
         } else {
             invite(join, &joining);
         }
         // Until somebody presses Ctrl-C.
         std::future::pending::<Result<(), Failure>>().await
     };
-    let (hosted, report): (Report, Report) = tokio::select! {
-        reports = relays => reports.map_err(|error| cannot_go_on(&error))?,
-        never = stop.watch(&shutdown) => match never {},
-        failure = session => return failure,
-        () = chat => return Ok(()),
-    };
-    if hosted.failed.is_some() {
-        return conclude(&hosted, &hosting);
+    tokio::select! {
+        outcome = relays => outcome,
+        never = stop.watch(instance.shutdown()) => match never {},
+        failure = session => failure,
+        () = chat => Ok(()),
     }
-    conclude(&report, &joining)
+}
+
+/// One of the two relays of the chain.
+fn entry(role: Role, bound: &Bound, upstream: SocketAddr) -> Entry {
+    Entry {
+        name: role.label().into(),
+        role,
+        listen: bound.addr.into(),
+        upstream: upstream.into(),
+        carried: Protocols::BOTH,
+        trusted: Vec::new(),
+        splice: Splice::Auto,
+    }
 }
 
 /// Plays through the whole chain and says how it went.
@@ -120,15 +141,4 @@ fn invite(join: SocketAddr, narrator: &Narrator) {
     narrator.give(&format!("  {join}"));
     narrator.say(&format!("\nfor instance with: {client} {ip} {port}"));
     narrator.say("Press Ctrl-C to stop. To share a real game: via6 host --open PORT");
-}
-
-fn target(addr: SocketAddr) -> HostPort {
-    let host = match addr {
-        SocketAddr::V4(v4) => Machine::V4(*v4.ip()),
-        SocketAddr::V6(v6) => Machine::V6(*v6.ip(), None),
-    };
-    HostPort {
-        host,
-        port: addr.port(),
-    }
 }

@@ -1,0 +1,167 @@
+//! An entry begins.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedMutexGuard, oneshot};
+use via6_relay::{Policy, Relay, Running, Settings, Splicing, Totals, look};
+
+use super::bound::{Bound, Held, local_address};
+use super::{Carried, Instance};
+use crate::announce::{announce, elsewhere};
+use crate::args::Splice;
+use crate::entry::{Entry, NAME_MAX, Origin};
+use crate::failure::Failure;
+use crate::narrator::{Narrator, Showing, Sink};
+
+/// Who asked for an entry, and how it is to be told of.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) origin: Origin,
+    pub(crate) sink: Arc<dyn Sink>,
+    pub(crate) shown: Arc<Showing>,
+    /// There are several: each line says whose it is.
+    pub(crate) labelled: bool,
+}
+
+impl Asked {
+    pub(crate) fn narrator(&self, entry: &Entry) -> Arc<Narrator> {
+        let sink = Arc::clone(&self.sink);
+        let narrator = Narrator::new(sink, Arc::clone(&self.shown), &entry.name, entry.role);
+        Arc::new(if self.labelled {
+            narrator.labelled()
+        } else {
+            narrator
+        })
+    }
+}
+
+/// An entry that has its listeners, and nothing else yet.
+pub(crate) struct Prepared {
+    pub(crate) entry: Entry,
+    bound: Bound,
+    _one_at_a_time: OwnedMutexGuard<()>,
+}
+
+/// An entry that has begun.
+pub(crate) struct Added {
+    /// What it is called: as it was asked to be, or with a number behind.
+    pub(crate) name: String,
+    pub(crate) running: Running,
+    /// How it ended.
+    pub(crate) ended: oneshot::Receiver<Result<(), Failure>>,
+}
+
+impl Instance {
+    /// Makes sure that there can be a relay for an entry, beside those there are. It gets another name
+    /// if its own is taken. Until [`commit`](Self::commit) no other change is made.
+    pub(crate) async fn prepare(
+        &self,
+        mut entry: Entry,
+        origin: Origin,
+    ) -> Result<Prepared, Failure> {
+        let one_at_a_time = Arc::clone(&self.0.changing).lock_owned().await;
+        entry.name = self.free_name(&entry.name);
+        // Only what relays that drain still hold for their last flows can be taken over.
+        let held = self.held_by(|carried| carried.running.is_draining()).await;
+        let at = local_address(&entry.listen)?;
+        let bound = Bound::new(at, entry.carried, &held)
+            .map_err(|error| Failure::bind(&error, &elsewhere(&entry, origin)))?;
+        Ok(Prepared {
+            entry,
+            bound,
+            _one_at_a_time: one_at_a_time,
+        })
+    }
+
+    /// Says where it is, and begins to relay.
+    pub(crate) async fn commit(&self, prepared: Prepared, asked: &Asked) -> Result<Added, Failure> {
+        let Prepared { entry, bound, .. } = prepared;
+        let narrator = asked.narrator(&entry);
+        announce(&entry, &bound, &narrator).await;
+        self.begin(entry, bound, asked.origin, narrator)
+    }
+
+    /// Has the engine relay for an entry. To be called while no other change is made.
+    pub(crate) fn begin(
+        &self,
+        entry: Entry,
+        bound: Bound,
+        origin: Origin,
+        narrator: Arc<Narrator>,
+    ) -> Result<Added, Failure> {
+        let held = bound.held();
+        let relay = Relay {
+            listeners: bound.listeners,
+            settings: settings(&entry),
+            engine: self.0.engine.clone(),
+            policy: Policy::default(),
+            descriptors: self.0.descriptors.clone(),
+            observer: Arc::clone(&narrator) as _,
+        };
+        let (running, ending) = relay
+            .start(&self.0.shutdown)
+            .map_err(|error| Failure::cannot_go_on(&error))?;
+        let carried = Carried {
+            serial: self.next_serial(),
+            entry,
+            origin,
+            running: running.clone(),
+            narrator,
+            held,
+            before: Totals::default(),
+        };
+        let ended = self.watch(&carried, ending);
+        let name = carried.entry.name.clone();
+        self.carried().push(carried);
+        Ok(Added {
+            name,
+            running,
+            ended,
+        })
+    }
+
+    /// The listeners of those relays that `which` names, retiring ones as well.
+    pub(super) async fn held_by(&self, which: impl Fn(&Carried) -> bool) -> Vec<Held> {
+        let those: Vec<_> = self
+            .all()
+            .into_iter()
+            .filter(which)
+            .map(|carried| carried.running)
+            .collect();
+        let looks = look(&those, 0).await;
+        looks
+            .into_iter()
+            .flat_map(|look| look.listeners.into_iter().chain(look.retiring))
+            .collect()
+    }
+
+    fn free_name(&self, wanted: &str) -> String {
+        let carried = self.carried();
+        let is_free = |name: &String| {
+            let mut live = carried.iter().filter(|one| !one.running.is_draining());
+            live.all(|one| one.entry.name != *name)
+        };
+        let numbered = (2..).map(|number| {
+            let suffix = format!("-{number}");
+            let kept = NAME_MAX.saturating_sub(suffix.len());
+            wanted.chars().take(kept).collect::<String>() + &suffix
+        });
+        std::iter::once(wanted.to_owned())
+            .chain(numbered)
+            .find(is_free)
+            .unwrap_or_else(|| wanted.to_owned())
+    }
+}
+
+/// What the library has to know of an entry.
+pub(super) fn settings(entry: &Entry) -> Settings {
+    Settings {
+        upstream: entry.upstream.clone(),
+        trusted: entry.trusted.clone(),
+        splicing: match entry.splice {
+            Splice::Auto => Splicing::Adaptive,
+            Splice::Always => Splicing::Always,
+            Splice::Never => Splicing::Never,
+        },
+    }
+}

@@ -1,0 +1,81 @@
+//! An entry ends, and what it says then.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+use via6_relay::{Ending, Report, Totals, describe};
+
+use super::{Carried, Instance};
+use crate::failure::Failure;
+use crate::narrator::Narrator;
+
+impl Instance {
+    /// Waits for the end of a relay, says how it was, and takes it off the list.
+    pub(super) fn watch(
+        &self,
+        carried: &Carried,
+        ending: Ending,
+    ) -> oneshot::Receiver<Result<(), Failure>> {
+        let (tell, ended) = oneshot::channel();
+        let (instance, serial) = (self.clone(), carried.serial);
+        let narrator = Arc::clone(&carried.narrator);
+        self.0.endings.spawn(async move {
+            let report = ending.wait().await;
+            let outcome = conclude(&report, &narrator);
+            instance.forget(serial, &report.totals);
+            // Nobody need wait for it.
+            let _ = tell.send(outcome);
+        });
+        ended
+    }
+
+    /// Takes a relay off the list. What it did counts on with the one that has its name by now: what
+    /// is counted of a name never falls.
+    fn forget(&self, serial: u64, did: &Totals) {
+        let mut carried = self.carried();
+        let Some(at) = carried.iter().position(|one| one.serial == serial) else {
+            return;
+        };
+        let gone = carried.remove(at);
+        let is_next = |one: &&mut Carried| {
+            one.entry.name == gone.entry.name && one.entry.role == gone.entry.role
+        };
+        if let Some(next) = carried.iter_mut().rev().find(is_next) {
+            next.before.add_all(&gone.before);
+            next.before.add_all(did);
+        }
+        drop(carried);
+        self.0.gone.notify_waiters();
+    }
+}
+
+/// Says what a relay has done.
+fn conclude(report: &Report, narrator: &Narrator) -> Result<(), Failure> {
+    narrator.emit(json!({
+        "event": "drained", "sessions": report.sessions, "flows": report.flows,
+        "ended": report.sessions - report.cut, "cut": report.cut,
+    }));
+    if let Some((listener, protocol, error)) = &report.failed {
+        let cause = describe(error);
+        return Err(Failure::runtime(format!(
+            "cannot go on listening on {listener} ({protocol}): {cause}"
+        )));
+    }
+    let cut = match report.cut {
+        0 => String::new(),
+        1 => ", 1 of them cut off".into(),
+        cut => format!(", {cut} of them cut off"),
+    };
+    let sessions = if report.sessions == 1 {
+        "session"
+    } else {
+        "sessions"
+    };
+    let flows = if report.flows == 1 { "flow" } else { "flows" };
+    narrator.tell(&format!(
+        "stopped after {} {sessions}{cut}, and {} UDP {flows}",
+        report.sessions, report.flows
+    ));
+    Ok(())
+}

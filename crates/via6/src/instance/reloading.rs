@@ -1,0 +1,210 @@
+//! The file says anew what is to be there: what is as before is not touched, what is new or changed is
+//! bound before anything is given up, and if any of it fails nothing has happened.
+
+use std::sync::Arc;
+
+use via6_core::limits::RETIRE_TIMEOUT;
+use via6_relay::{Change, settle};
+
+use super::adding::settings;
+use super::bound::{Bound, Held, local_address};
+use super::{Added, Asked, Carried, Instance};
+use crate::announce::{announce, elsewhere};
+use crate::entry::{Entry, Origin};
+use crate::failure::Failure;
+
+/// What came of a reload, by name.
+#[derive(Default)]
+pub(crate) struct Applied {
+    pub(crate) added: Vec<Added>,
+    pub(crate) changed: Vec<String>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) unchanged: usize,
+    /// Listeners that were to stay and have ended meanwhile.
+    pub(crate) missing: Vec<Held>,
+}
+
+/// What is to be done for one entry of the file.
+enum Step {
+    /// Nothing.
+    Keep,
+    /// The relay that there is is to be so, and to listen there.
+    Change(Carried, Bound),
+    /// There is none yet.
+    Begin(Bound),
+}
+
+impl Instance {
+    /// Makes the entries of the file be these. Entries are matched by name and role; what other
+    /// via6 processes have handed over stays. After an error everything is as it was.
+    pub(crate) async fn apply(
+        &self,
+        wanted: &[Entry],
+        asked: &Asked,
+    ) -> Result<Applied, Vec<Failure>> {
+        let _one_at_a_time = self.0.changing.lock().await;
+        let steps = self.plan(wanted).await?;
+        let one = |failure| vec![failure];
+        let applied = self.carry_out(wanted, steps, asked).await.map_err(one)?;
+        Ok(applied)
+    }
+
+    /// Decides what is to be done, and binds what is new.
+    async fn plan(&self, wanted: &[Entry]) -> Result<Vec<Step>, Vec<Failure>> {
+        let ours =
+            |carried: &Carried| carried.origin == Origin::File || carried.running.is_draining();
+        let free = self.held_by(ours).await;
+        let theirs = self.held_by(|carried| !ours(carried)).await;
+        let current = self.of_file();
+        let (mut steps, mut failures) = (Vec::new(), Vec::new());
+        for entry in wanted {
+            let there = current
+                .iter()
+                .find(|carried| is_same(&carried.entry, entry));
+            if there.is_some_and(|carried| carried.entry == *entry) {
+                steps.push(Step::Keep);
+                continue;
+            }
+            match bind(entry, there, &free, &theirs) {
+                Ok(bound) => steps.push(match there {
+                    Some(carried) => Step::Change(carried.clone(), bound),
+                    None => Step::Begin(bound),
+                }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if failures.is_empty() {
+            Ok(steps)
+        } else {
+            Err(failures)
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        wanted: &[Entry],
+        steps: Vec<Step>,
+        asked: &Asked,
+    ) -> Result<Applied, Failure> {
+        let mut applied = Applied::default();
+        let (mut changes, mut news) = (Vec::new(), Vec::new());
+        let removed = self.of_file().into_iter();
+        let removed: Vec<_> = removed
+            .filter(|carried| !wanted.iter().any(|entry| is_same(&carried.entry, entry)))
+            .collect();
+        for carried in &removed {
+            changes.push(Change {
+                relay: carried.running.clone(),
+                settings: carried.running.settings(),
+                listeners: Vec::new(),
+            });
+        }
+        let mut updates = Vec::new();
+        for (entry, step) in wanted.iter().zip(steps) {
+            let (bound, relay) = match step {
+                Step::Keep => {
+                    applied.unchanged += 1;
+                    continue;
+                }
+                Step::Change(carried, bound) => {
+                    applied.changed.push(entry.name.clone());
+                    updates.push((carried.serial, entry.clone(), bound.held()));
+                    if !says_the_same(&carried.entry, entry) {
+                        news.push((
+                            entry,
+                            bound.without_listeners(),
+                            Arc::clone(&carried.narrator),
+                        ));
+                    }
+                    (bound, carried.running)
+                }
+                Step::Begin(bound) => {
+                    let narrator = asked.narrator(entry);
+                    let nowhere = bound.without_listeners();
+                    let added =
+                        self.begin(entry.clone(), nowhere, asked.origin, Arc::clone(&narrator));
+                    let added = added.inspect_err(|_| take_back(&applied))?;
+                    let relay = added.running.clone();
+                    applied.added.push(added);
+                    news.push((entry, bound.without_listeners(), narrator));
+                    (bound, relay)
+                }
+            };
+            changes.push(Change {
+                relay,
+                settings: settings(entry),
+                listeners: bound.listeners,
+            });
+        }
+        let settled = settle(changes).await;
+        applied.missing = settled
+            .inspect_err(|_| take_back(&applied))
+            .map_err(|error| Failure::cannot_go_on(&error))?;
+        self.note(updates);
+        for carried in removed {
+            carried.running.retire(RETIRE_TIMEOUT);
+            applied.removed.push(carried.entry.name);
+        }
+        for (entry, bound, narrator) in news {
+            announce(entry, &bound, &narrator).await;
+        }
+        Ok(applied)
+    }
+
+    /// The live entries of the file.
+    fn of_file(&self) -> Vec<Carried> {
+        let mut all = self.all();
+        all.retain(|carried| carried.origin == Origin::File && !carried.running.is_draining());
+        all
+    }
+
+    fn note(&self, updates: Vec<(u64, Entry, Vec<Held>)>) {
+        let mut carried = self.carried();
+        for (serial, entry, held) in updates {
+            if let Some(one) = carried.iter_mut().find(|one| one.serial == serial) {
+                (one.entry, one.held) = (entry, held);
+            }
+        }
+    }
+}
+
+/// Whether they are the same entry, be it changed.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    one.name == other.name && one.role == other.role
+}
+
+/// Nothing has changed that was announced.
+fn says_the_same(one: &Entry, other: &Entry) -> bool {
+    (&one.listen, &one.upstream, one.carried) == (&other.listen, &other.upstream, other.carried)
+}
+
+/// Has the listeners that an entry is to have: bound, or taken over from a relay of the file.
+fn bind(
+    entry: &Entry,
+    there: Option<&Carried>,
+    free: &[Held],
+    theirs: &[Held],
+) -> Result<Bound, Failure> {
+    let mut at = local_address(&entry.listen)?;
+    // Any port, and there is one already.
+    if let Some(there) = there.filter(|there| there.entry.listen == entry.listen)
+        && let Some((_, held)) = there.held.first()
+    {
+        at = *held;
+    }
+    Bound::new(at, entry.carried, free).map_err(|error| {
+        if theirs.iter().any(|(_, address)| *address == at) {
+            return Failure::runtime(error.to_string())
+                .detail("this via6 carries it for another one, which was started with a command")
+                .hint(format!("pick another: {}", elsewhere(entry, Origin::File)));
+        }
+        Failure::bind(&error, &elsewhere(entry, Origin::File))
+    })
+}
+
+/// Ends what has just been begun.
+fn take_back(applied: &Applied) {
+    for added in &applied.added {
+        added.running.shutdown().now();
+    }
+}
