@@ -232,6 +232,16 @@ pub const OUTPUT_QUEUE: usize = 8192;
 /// How long the end of the program waits for a terminal or pipe that does not take its lines.
 pub const OUTPUT_FLUSH: Duration = Duration::from_secs(1);
 
+/// Bytes of lines that are put together for one write to a terminal that has a live view below them:
+/// the view is taken away and drawn again once for all of them. The next lines wait for the next write.
+pub const OUTPUT_BATCH: usize = 32 * 1024;
+
+/// How often the live view is drawn, if anything in it has changed: as often as a person reads.
+pub const VIEW_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The most columns of the live view. On a wider terminal numbers would stand too far from their names.
+pub const VIEW_WIDTH_MAX: u16 = 100;
+
 // A running instance ------------------------------------------------------------------------------
 
 /// Sessions, and as many flows, of one relay that `status` lists one by one: the system is asked about

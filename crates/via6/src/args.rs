@@ -48,6 +48,19 @@ pub(crate) struct Shown {
     /// Write events to standard output, one JSON object a line, and no other text there
     #[arg(long, global = true, env = "VIA6_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+
+    /// Plain lines on a terminal as well: no live view
+    // Of this terminal, whoever carries the work.
+    #[serde(skip)]
+    #[arg(long, global = true, env = "VIA6_PLAIN", value_parser = BoolishValueParser::new())]
+    pub(crate) plain: bool,
+}
+
+impl Shown {
+    /// Whether a terminal may show a live view below the lines.
+    pub(crate) fn is_live(self) -> bool {
+        !(self.quiet || self.json || self.plain)
+    }
 }
 
 /// What one run leaves to the next, and where a running via6 is found.

@@ -15,6 +15,7 @@ mod reading;
 mod state;
 mod status;
 mod stop;
+mod view;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let (args, sources) = match reading::read() {
         Ok(read) => read,
-        Err(failure) => return finish(&Output::start(), Some(failure)),
+        Err(failure) => return finish(&Output::start(false), Some(failure)),
     };
-    let output = Arc::new(Output::start());
+    let output = Arc::new(Output::start(args.shown.is_live()));
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

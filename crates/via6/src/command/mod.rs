@@ -1,6 +1,6 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
-mod answering;
+mod alongside;
 mod demo;
 mod everyday;
 mod host;
