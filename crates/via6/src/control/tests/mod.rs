@@ -221,6 +221,7 @@ fn carry(name: &str) -> Carry {
             verbose: 1,
             quiet: false,
             json: true,
+            plain: false,
         },
         metrics: Some("127.0.0.1:9100".parse().unwrap()),
     }
