@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod config;
 mod entry;
 mod failure;
 mod global_address;

@@ -7,6 +7,8 @@ use crate::failure::{Failure, code};
 
 const EXAMPLE_RELAY: &str = "for instance: via6 relay tcp '[::]:43325' 127.0.0.1:25565";
 
+const EXAMPLE_CONFIG: &str = "for instance: via6 config check via6.toml";
+
 /// The parser's error as a failure; help and version are of that kind too, as far as it knows.
 pub(crate) fn explain(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
@@ -21,13 +23,17 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
             return Failure::help(&text, code::USAGE);
         }
         ErrorKind::MissingRequiredArgument => missing(&argument),
+        ErrorKind::MissingSubcommand if command_of(error) == "config" => {
+            Failure::usage("a word is missing: check or show")
+        }
         ErrorKind::MissingSubcommand => {
-            Failure::usage("a command is missing: host, join, relay or demo")
+            Failure::usage("a command is missing: host, join, relay, run, config or demo")
         }
         // Flags take no value, so it was their variable's.
         ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
         ErrorKind::InvalidSubcommand => {
-            return unknown_command(&found(ContextKind::InvalidSubcommand), &text);
+            let word = found(ContextKind::InvalidSubcommand);
+            return unknown_command(command_of(error), &word, &text);
         }
         ErrorKind::UnknownArgument => return unknown_argument(error, &argument, &text),
         ErrorKind::InvalidValue if value.is_empty() => {
@@ -50,6 +56,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "--listen" => "for instance: --listen '[::]:43326'".into(),
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
+        "--metrics" => "for instance: --metrics 9646".into(),
         "--splice" => "for instance: --splice never".into(),
         _ => example(error),
     })
@@ -99,8 +106,22 @@ fn written(flag: &str, variable: &str) -> String {
 }
 
 /// The first word is no command; perhaps it is what a command needs.
-fn unknown_command(word: &str, text: &str) -> Failure {
+fn unknown_command(command: &str, word: &str, text: &str) -> Failure {
     let failure = Failure::usage(first_paragraph(text));
+    if std::path::Path::new(word)
+        .extension()
+        .is_some_and(|ending| ending == "toml")
+    {
+        let command = if command == "config" {
+            "config check"
+        } else {
+            "run"
+        };
+        return failure.hint(format!("try: via6 {command} {word}"));
+    }
+    if command == "config" {
+        return failure.hint(tip(text).unwrap_or_else(|| EXAMPLE_CONFIG.into()));
+    }
     if word.parse::<u16>().is_ok() {
         return failure.hint(format!("to share a game: via6 host --open {word}"));
     }
@@ -157,7 +178,7 @@ fn command_of(error: &clap::Error) -> &'static str {
         .get(ContextKind::Usage)
         .map(ToString::to_string)
         .unwrap_or_default();
-    let commands = ["host", "join", "relay", "demo"];
+    let commands = ["host", "join", "relay", "run", "config", "demo"];
     let of = |command: &&&str| usage.contains(&format!("via6 {command}"));
     commands.iter().find(of).copied().unwrap_or_default()
 }
@@ -168,6 +189,8 @@ fn example(error: &clap::Error) -> String {
         "host" => "for instance: via6 host --open 25565".into(),
         "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
         "relay" => EXAMPLE_RELAY.into(),
+        "run" => "for instance: via6 run via6.toml".into(),
+        "config" => EXAMPLE_CONFIG.into(),
         "demo" => "see `via6 demo --help`".into(),
         _ => "see `via6 --help`".into(),
     }

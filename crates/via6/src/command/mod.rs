@@ -1,10 +1,12 @@
 //! One file a command; what they share is here: turning typed addresses into listeners, running
 //! a relay until it is told to stop, and the account of what it did.
 
+mod config;
 mod demo;
 mod host;
 mod join;
 mod relay;
+mod run;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ pub(crate) async fn run(
         Command::Host(host) => host::run(&host, sources, stop, narrator(Role::Host)).await,
         Command::Join(join) => join::run(&join, sources, stop, narrator(Role::Join)).await,
         Command::Relay(relay) => relay::run(&relay, sources, stop, narrator(Role::Relay)).await,
+        Command::Run(run) => run::run(&run, args.shown, sources),
+        Command::Config(config) => config::run(&config.action, args.shown, sources, output),
         Command::Demo(demo) => demo::run(demo, stop, &new).await,
     }
 }
