@@ -236,7 +236,7 @@ pub const OUTPUT_FLUSH: Duration = Duration::from_secs(1);
 
 /// Bytes of a configuration file; one of [`CONFIG_ENTRIES_MAX`] entries has some fifty thousand. A
 /// larger one is refused unread: it is probably not the file that was meant.
-pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
 
 /// Entries of a configuration file. Each has its listeners, and is a line of `status`; more are
 /// a problem of the file.
@@ -247,7 +247,7 @@ pub const CONFIG_ENTRIES_MAX: usize = 256;
 pub const CONFIG_PROBLEMS_MAX: usize = 50;
 
 /// Lines that are not TOML after which a file is given up: each costs another reading of all of it.
-pub const CONFIG_BROKEN_MAX: usize = 50;
+pub const CONFIG_BROKEN_MAX: usize = 20;
 
 /// Characters of a line that are shown with a problem: a terminal is hardly wider.
 pub const CONFIG_LINE_SHOWN: usize = 100;

@@ -44,9 +44,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(path, &error))?;
     if bytes.len() > CONFIG_BYTES_MAX {
-        let most = CONFIG_BYTES_MAX >> 20;
+        let most = CONFIG_BYTES_MAX >> 10;
         return Err(
-            Failure::usage(cannot(&format!("it is larger than {most} MiB")))
+            Failure::usage(cannot(&format!("it is larger than {most} KiB")))
                 .hint("is it the right file? One of via6 has a few lines"),
         );
     }

@@ -36,7 +36,7 @@ pub(super) fn judge(line: &str) -> Option<Verdict> {
     {
         let straight = line.replace(is_curly, "\"");
         let place = at..at + quote.len_utf8();
-        let message = format!("`{quote}` is a quote of a word processor; TOML has straight ones");
+        let message = "the quotes of TOML are straight";
         return Some(verdict(place, message, Some(straight.trim().to_owned())));
     }
     if text.starts_with('[') {
@@ -84,8 +84,10 @@ fn assigned(key: &str, value: &str, at: usize, named: Range<usize>) -> Option<Ve
             let hint = format!("{key} = {quote}{text}{quote}");
             return Some(verdict(place, "the quote is not closed", Some(hint)));
         };
-        let behind = body.get(end + 1..).unwrap_or("").trim_start();
-        if behind.is_empty() || behind.starts_with(['#', quote]) {
+        let rest = body.get(end + 1..).unwrap_or("");
+        let behind = rest.trim_start();
+        // Three quotes are a text over several lines.
+        if behind.is_empty() || behind.starts_with('#') || rest.starts_with(quote) {
             return None;
         }
         let from = at + value.len() - behind.len();

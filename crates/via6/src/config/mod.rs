@@ -30,6 +30,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 use via6_core::addr::{AddrError, Listen};
+use via6_core::limits::CONFIG_ENTRIES_MAX;
 
 use self::keys::TOP;
 use self::problem::Found;
@@ -160,13 +161,19 @@ fn read_all(reader: &mut Reader<'_>, file: &str, top: &DeTable<'_>) -> Option<Co
     let drafts = entries::read(reader, top);
     // Any table was meant as one of ours, which is told where it stands.
     let is_table = |value: &DeValue<'_>| matches!(value, DeValue::Table(_) | DeValue::Array(_));
-    let tried = top.iter().any(|(_, value)| is_table(value.get_ref()));
+    let ours = |name: &str| keys::TABLES.contains(&name);
+    let tried = top
+        .iter()
+        .any(|(name, value)| is_table(value.get_ref()) || ours(name.get_ref()));
     if !tried && reader.broken.is_empty() {
         let message = "there is nothing to run in this file";
         let least = format!("the least it needs is\n{}", file::LEAST);
         reader.found.hint(0..0, message, least);
     }
-    clash::check(reader, &drafts, metrics.as_ref());
+    // Each is compared with each, so not where there are too many anyway.
+    if drafts.len() <= CONFIG_ENTRIES_MAX {
+        clash::check(reader, &drafts, metrics.as_ref());
+    }
     let entries: Option<Vec<_>> = drafts.into_iter().map(entries::Draft::finish).collect();
     Some(Config {
         file: file.to_owned(),

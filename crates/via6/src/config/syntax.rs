@@ -2,11 +2,12 @@
 //! once, blanked out, and the rest read again. So the problems of a file come together, and one
 //! forgotten quote does not hide the others.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
-use via6_core::limits::CONFIG_BROKEN_MAX;
+use via6_core::limits::{CONFIG_BROKEN_MAX, CONFIG_PROBLEMS_MAX};
 
 use super::keys::{TABLES, anywhere};
 use super::line::{self, is_bare};
@@ -64,6 +65,7 @@ pub(super) fn mend(text: &Text, found: &mut Found) -> Mended {
             blank(&mut toml, text, first..body_end(text, first));
             if toml == before {
                 blank(&mut toml, text, 1..text.lines() + 1);
+                break;
             }
             continue;
         }
@@ -78,14 +80,18 @@ pub(super) fn mend(text: &Text, found: &mut Found) -> Mended {
 
 /// Keys that stand twice: TOML forbids it, but nothing around them is in doubt.
 pub(super) fn repeated(text: &Text, errors: &[Error], broken: &Broken, found: &mut Found) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for error in errors.iter().filter(|error| is_repetition(error)) {
         let Some(place) = error.span() else { continue };
         let line = text.line_at(place.start);
-        if broken.has(line) || seen.contains(&place) {
+        if broken.has(line) || !seen.insert(place.start) {
             continue;
         }
-        seen.push(place.clone());
+        if seen.len() > CONFIG_PROBLEMS_MAX {
+            // Counted, but not listed: the search for what it repeats is not worth it.
+            found.add(place, "this stands in the file already");
+            continue;
+        }
         let key = text.as_str().get(place.clone()).unwrap_or_default();
         let shown = text.line(line).trim();
         if shown.starts_with('[') && error.message() == "duplicate key" {
@@ -223,10 +229,13 @@ fn explain(
         return (problem, line..end);
     }
     let start = text.span(line).start;
+    // What is missing is missing behind the last letter, not behind blanks that nobody sees.
+    let end = start + text.line(line).trim_end().len();
+    let place = &(place.start.min(end)..place.end.min(end));
     let problem = line::judge(text.line(line)).map_or_else(
         || line::Verdict {
             place: place.clone(),
-            message: in_our_words(message),
+            message: in_our_words(message, text.line(line)),
             hint: None,
         },
         |verdict| line::Verdict {
@@ -238,8 +247,9 @@ fn explain(
 }
 
 /// What the parser says, for somebody who has never heard of TOML.
-fn in_our_words(message: &str) -> String {
+fn in_our_words(message: &str, line: &str) -> String {
     let (cause, _) = message.split_once(", expected ").unwrap_or((message, ""));
+    let quoted = line.contains(['"', '\'']);
     match cause {
         "unexpected key or value" => "this stands behind the value".into(),
         "missing comma between array elements" => "a comma is missing before this".into(),
@@ -248,8 +258,12 @@ fn in_our_words(message: &str) -> String {
         "missing escaped value" => {
             "`\\` begins a special character; for a plain one write `\\\\`".into()
         }
-        "invalid basic string" | "invalid literal string" => {
+        "invalid basic string" | "invalid literal string" if quoted => {
             "this cannot stand in a text in quotes".into()
+        }
+        // A value that the parser put there to go on.
+        "invalid basic string" | "invalid literal string" => {
+            "this is not TOML: a value is missing".into()
         }
         "invalid comment character" => "this cannot stand in a comment".into(),
         "carriage return must be followed by newline" => {
@@ -269,7 +283,8 @@ fn in_our_words(message: &str) -> String {
 /// Puts spaces in the place of lines, so that all others keep their places.
 fn blank(toml: &mut String, text: &Text, lines: Range<usize>) {
     for line in lines {
-        let span = text.span(line);
+        // With every carriage return: one alone is a fault itself.
+        let span = text.whole(line);
         replace(toml, &span, &" ".repeat(span.len()));
     }
 }

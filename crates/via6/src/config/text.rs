@@ -49,6 +49,13 @@ impl Text {
         start..start + text.trim_end_matches(['\n', '\r']).len()
     }
 
+    /// Where a line is, with all of its end but the line feed.
+    pub(super) fn whole(&self, line: usize) -> Range<usize> {
+        let start = self.start(line);
+        let text = self.all.get(start..self.start(line + 1)).unwrap_or("");
+        start..start + text.trim_end_matches('\n').len()
+    }
+
     /// The text of a line, without its end.
     pub(super) fn line(&self, line: usize) -> &str {
         self.all.get(self.span(line)).unwrap_or("")
