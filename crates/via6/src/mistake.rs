@@ -37,7 +37,8 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         }
         ErrorKind::UnknownArgument => return unknown_argument(error, &argument, &text),
         ErrorKind::InvalidValue if value.is_empty() => {
-            Failure::usage(format!("{} needs a value", name_of(&argument)))
+            let name = name_of(&argument).trim_matches(['<', '>']);
+            Failure::usage(format!("{name} needs a value"))
         }
         ErrorKind::InvalidValue if argument == "<tcp|udp>" => {
             Failure::usage(format!("cannot relay {value}: tcp or udp"))
@@ -56,6 +57,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "--listen" => "for instance: --listen '[::]:43326'".into(),
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
+        "<FILE>" if command_of(error).is_empty() => "for instance: via6 run via6.toml".into(),
         "--metrics" => "for instance: --metrics 9646".into(),
         "--splice" => "for instance: --splice never".into(),
         _ => example(error),

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use via6_core::addr::{Excerpt, HostPort, Listen, Network};
 use via6_core::limits::{CONFIG_ENTRIES_MAX, DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 
+use super::addresses::Asked;
 use super::keys::{HOST, JOIN, Kind, RELAY};
 use super::line::is_bare;
 use super::section::{Placed, Reader, Section};
@@ -73,7 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Vec<Draft> {
         };
         match value.get_ref() {
             DeValue::Table(entries) => {
-                read_role(reader, role, kind, key.span(), entries, &mut drafts)
+                read_role(reader, role, kind, key.span(), entries, &mut drafts);
             }
             _ if reader.is_broken(&key.span()) => {}
             _ => no_name(reader, role, key.span()),
@@ -206,7 +207,7 @@ fn upstream(
     reader: &mut Reader<'_>,
     role: Role,
     section: &Section<'_>,
-) -> (Upstream, Option<(bool, bool)>) {
+) -> (Upstream, Option<Asked>) {
     match role {
         Role::Host => (reader.game(section), None),
         Role::Join => reader
@@ -296,7 +297,7 @@ pub(super) fn at(ip: IpAddr, port: u16) -> Listen {
 fn carried(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
-    pasted: Option<(bool, bool)>,
+    pasted: Option<Asked>,
 ) -> (Sourced<bool>, Sourced<bool>) {
     let tcp = reader.yes_no(section, "tcp");
     let udp = reader.yes_no(section, "udp");

@@ -57,19 +57,22 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let name = shown(path);
     let failure = Failure::runtime(format!("cannot read {name}: {}", describe(error)));
     match error.kind() {
-        ErrorKind::NotFound => failure.hint(match similar(path) {
-            Some(other) => format!("there is {}: did you mean that?", shown(&other)),
-            None => {
-                let least = LEAST.replace('\n', "\n  ");
-                format!(
-                    "write one; the least it needs is\n\n  {least}\n\nand `via6 config check {name}` \
-                     says whether all is well"
-                )
-            }
-        }),
+        ErrorKind::NotFound => failure.hint(instead(path, &name)),
         ErrorKind::PermissionDenied => failure.hint("its permissions keep you from reading it"),
         _ => failure,
     }
+}
+
+/// What to do where there is no such file.
+fn instead(path: &Path, name: &str) -> String {
+    if let Some(other) = similar(path) {
+        return format!("there is {}: did you mean that?", shown(&other));
+    }
+    let least = LEAST.replace('\n', "\n  ");
+    format!(
+        "write one; the least it needs is\n\n  {least}\n\nand `via6 config check {name}` says \
+         whether all is well"
+    )
 }
 
 /// Editors add an ending, and people leave it out.
@@ -97,7 +100,8 @@ pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..place).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        // An empty piece for each line feed, and one behind the last.
+        let line = before.split(|byte| *byte == b'\n').count();
         Failure::usage(format!("cannot read {name}: line {line} is not UTF-8")).hint(SAVE_AS_UTF8)
     })?;
     Ok(match text.strip_prefix('\u{feff}') {

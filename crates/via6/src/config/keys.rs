@@ -1,6 +1,7 @@
-//! The words of a file: every key with what it takes, and words of other programs with what they
-//! are here. `docs/reference/config.md` has the same keys, and a test that compares the two.
+//! The words of a file: every key with what it takes, and what was probably meant by another word.
+//! `docs/reference/config.md` has the same keys, and a test that compares the two.
 
+use super::foreign;
 use super::suggest::{nearest, plain};
 
 /// What the value of a key is.
@@ -71,7 +72,7 @@ const fn key(name: &'static str, takes: Takes, example: &'static str) -> Key {
 pub(super) struct Kind {
     pub(super) keys: &'static [Key],
     /// What other programs call it, and the key or the advice in its place.
-    foreign: &'static [(&'static str, &'static [&'static str])],
+    foreign: foreign::Words,
 }
 
 const SPLICE: Key = key("splice", Takes::Splice, "\"never\"");
@@ -91,46 +92,7 @@ pub(super) const TOP: Kind = Kind {
         key("metrics", Takes::Metrics, "\"127.0.0.1:9646\""),
         SPLICE,
     ],
-    foreign: &[
-        (
-            "verbose",
-            &[
-                "log",
-                "log-level",
-                "loglevel",
-                "level",
-                "debug",
-                "verbosity",
-            ],
-        ),
-        ("quiet", &["silent"]),
-        ("metrics", &["prometheus", "stats", "statistics"]),
-        (
-            "[host.NAME]",
-            &[
-                "server", "servers", "service", "services", "share", "serve", "game", "games",
-            ],
-        ),
-        (
-            "[join.NAME]",
-            &[
-                "client", "clients", "connect", "friend", "visitor", "visitors",
-            ],
-        ),
-        (
-            "[relay.NAME]",
-            &[
-                "proxy",
-                "proxies",
-                "forward",
-                "forwards",
-                "tunnel",
-                "tunnels",
-                "endpoint",
-                "endpoints",
-            ],
-        ),
-    ],
+    foreign: foreign::TOP,
 };
 
 pub(super) const HOST: Kind = Kind {
@@ -144,59 +106,7 @@ pub(super) const HOST: Kind = Kind {
         TRUST,
         SPLICE,
     ],
-    foreign: &[
-        (
-            "game",
-            &[
-                "server",
-                "backend",
-                "upstream",
-                "target",
-                "address",
-                "addr",
-                "local",
-                "local-addr",
-                "localaddr",
-                "local-port",
-                "localport",
-                "local-ip",
-                "dest",
-                "destination",
-                "to",
-                "host",
-                "game-port",
-                "remote",
-            ],
-        ),
-        (
-            "listen",
-            &[
-                "bind",
-                "bind-addr",
-                "listen-addr",
-                "listen-address",
-                "from",
-                "on",
-            ],
-        ),
-        (
-            "port",
-            &[
-                "listen-port",
-                "bind-port",
-                "remote-port",
-                "remoteport",
-                "public-port",
-                "ipv6-port",
-            ],
-        ),
-        ("open", &["public"]),
-        (
-            "`tcp = true` or `udp = true` says what is carried; without either both are",
-            PROTOCOL,
-        ),
-        (NAME_ADVICE, &["name", "id", "label", "title"]),
-    ],
+    foreign: foreign::HOST,
 };
 
 pub(super) const JOIN: Kind = Kind {
@@ -207,62 +117,7 @@ pub(super) const JOIN: Kind = Kind {
         UDP,
         SPLICE,
     ],
-    foreign: &[
-        (
-            "host",
-            &[
-                "server",
-                "remote",
-                "remote-addr",
-                "remoteaddr",
-                "address",
-                "addr",
-                "target",
-                "peer",
-                "upstream",
-                "connect",
-                "to",
-                "invite",
-                "server-addr",
-                "serveraddr",
-                "backend",
-                "game",
-            ],
-        ),
-        (
-            "listen",
-            &[
-                "bind",
-                "bind-addr",
-                "local",
-                "local-addr",
-                "localaddr",
-                "listen-addr",
-                "listen-address",
-            ],
-        ),
-        (
-            "the port of the host belongs to its address, \"[2001:db8::1]:43325\"; the one for your \
-             game to `listen`",
-            &[
-                "port",
-                "local-port",
-                "listen-port",
-                "bind-port",
-                "server-port",
-                "remote-port",
-            ],
-        ),
-        (
-            "`tcp = true` or `udp = true` says what is carried; without either both are",
-            PROTOCOL,
-        ),
-        (
-            "only a host and a relay trust relays: they see who comes in",
-            &["trust-relay", "trust"],
-        ),
-        (NAME_ADVICE, &["name", "id", "label", "title"]),
-    ],
+    foreign: foreign::JOIN,
 };
 
 pub(super) const RELAY: Kind = Kind {
@@ -273,65 +128,8 @@ pub(super) const RELAY: Kind = Kind {
         TRUST,
         SPLICE,
     ],
-    foreign: &[
-        (
-            "protocol",
-            &["proto", "type", "network", "mode", "transport"],
-        ),
-        (
-            "listen",
-            &[
-                "bind",
-                "bind-addr",
-                "from",
-                "local",
-                "local-addr",
-                "source",
-                "src",
-                "listen-addr",
-                "listen-address",
-            ],
-        ),
-        (
-            "target",
-            &[
-                "to",
-                "remote",
-                "remote-addr",
-                "backend",
-                "upstream",
-                "dest",
-                "destination",
-                "server",
-                "address",
-                "addr",
-                "game",
-                "host",
-                "forward",
-            ],
-        ),
-        (
-            "a relay carries one protocol: `protocol = \"tcp\"` or `protocol = \"udp\"`; for both write \
-             two relays",
-            &["tcp", "udp"],
-        ),
-        (
-            "the ports belong to the addresses of `listen` and `target`",
-            &["port", "listen-port", "target-port"],
-        ),
-        (NAME_ADVICE, &["name", "id", "label", "title"]),
-    ],
+    foreign: foreign::RELAY,
 };
-
-const NAME_ADVICE: &str = "the name stands in the brackets above: [host.NAME]";
-const PROTOCOL: &[&str] = &[
-    "protocol",
-    "proto",
-    "protocols",
-    "type",
-    "mode",
-    "transport",
-];
 
 /// What to say of an unknown word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -371,7 +169,9 @@ impl Kind {
             return Some(Meant::Word(name));
         }
         let mut foreign = self.foreign.iter();
-        if let Some((ours, _)) = foreign.find(|(_, words)| words.contains(&&*same)) {
+        if let Some((ours, _)) =
+            foreign.find(|(_, words)| words.split(' ').any(|word| word == same))
+        {
             return Some(if ours.contains(' ') {
                 Meant::Advice(ours)
             } else {
@@ -420,9 +220,9 @@ mod tests {
                     ours.contains([' ', '[']) || kind.key(ours).is_some(),
                     "{ours}"
                 );
-                for word in *words {
+                for word in words.split(' ') {
                     assert!(kind.key(word).is_none(), "{word} is a key");
-                    assert_eq!(plain(word), *word);
+                    assert_eq!(plain(word), word);
                     assert!(seen.insert(word), "{word} is there twice");
                 }
             }

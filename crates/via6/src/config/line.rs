@@ -40,7 +40,7 @@ pub(super) fn judge(line: &str) -> Option<Verdict> {
         return Some(verdict(place, message, Some(straight.trim().to_owned())));
     }
     if text.starts_with('[') {
-        return header(text, start);
+        return Some(header(text, start));
     }
     let end = text.find(|c: char| !is_bare(c)).unwrap_or(text.len());
     let (key, rest) = text.split_at(end);
@@ -173,7 +173,7 @@ fn written(key: &str, value: &str) -> Option<String> {
 }
 
 /// A line that begins with a bracket.
-fn header(text: &str, start: usize) -> Option<Verdict> {
+fn header(text: &str, start: usize) -> Verdict {
     let text = without_comment(text);
     let whole = start..start + text.len();
     let inside = text.trim_matches(['[', ']']).trim();
@@ -188,7 +188,7 @@ fn header(text: &str, start: usize) -> Option<Verdict> {
             "`]` is missing"
         };
         let hint = "for instance: [host.minecraft]".to_owned();
-        return Some(verdict(whole, message, Some(hint)));
+        return verdict(whole, message, Some(hint));
     };
     let joined = |c: char| {
         if c.is_alphanumeric() || "-_.".contains(c) {
@@ -208,12 +208,12 @@ fn header(text: &str, start: usize) -> Option<Verdict> {
         "`]` is missing"
     } else if fixed.is_empty() {
         "a name is missing"
-    } else if name.chars().any(|c| !c.is_ascii()) {
+    } else if !name.is_ascii() {
         "a name with other letters than a–z has to stand in quotes"
     } else {
         "a name is made of letters, digits, `-` and `_`, and stands behind a dot"
     };
-    Some(verdict(whole, message, Some(hint)))
+    verdict(whole, message, Some(hint))
 }
 
 /// What a key is made of that stands without quotes.

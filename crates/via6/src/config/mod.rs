@@ -1,7 +1,7 @@
 //! The file of `via6 run FILE.toml`: many relays, each with a name, and the flags of the program.
 //!
 //! ```text
-//! path ─ file ─> text ─ syntax (line) ─> TOML ─ section, entries (keys, suggest) ─> drafts ─ clash ─> Config
+//! path ─ file ─> text ─ syntax (line) ─> TOML ─ section, entries (keys)   ─> drafts ─ clash ─> Config
 //!           every problem on the way, with its place ─ problem ─> Problems                    │
 //!                       flags and variables ─────────────────────────────────── resolve ──> Resolved ─ show
 //! ```
@@ -9,9 +9,11 @@
 //! From the text on it is pure: no address is bound, no name looked up, and the same text gives the same
 //! result, so that a running via6 can compare two readings of its file. Nothing is run here.
 
+mod addresses;
 mod clash;
 mod entries;
 mod file;
+mod foreign;
 mod keys;
 mod line;
 mod problem;

@@ -119,8 +119,7 @@ impl Found {
 
     /// Sorted and placed; `None` if nothing was found.
     pub(super) fn finish(mut self, file: &str, text: &Text) -> Option<Problems> {
-        self.0
-            .sort_by(|(one, ..), (other, ..)| (one.start, one.end).cmp(&(other.start, other.end)));
+        self.0.sort_by_key(|(place, ..)| (place.start, place.end));
         let count = self.0.len();
         let placed = |(place, message, hint): (Range<usize>, String, Option<String>)| {
             let (line, column) = text.position(place.start);

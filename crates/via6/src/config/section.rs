@@ -1,17 +1,18 @@
 //! Reads the values of one table: each is there and right, not there, or a problem that is told.
-//! What they mean together is the business of `entries`.
+//! Those that are addresses are in `addresses`; what values mean together is the business of `entries`.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use via6_core::addr::{AddrError, HostPort, Listen, Network};
+use via6_core::addr::{Excerpt, Listen};
 
 use super::keys::{Key, Kind, Meant, TABLES, TOP, Takes};
 use super::problem::Found;
+use super::suggest::nearest;
 use super::syntax::Broken;
 use super::text::Text;
-use super::{Source, Sourced, metrics_address};
+use super::{Source, Sourced};
 use crate::args::{Protocol, Splice};
 
 /// What all tables of a file are read with.
@@ -91,7 +92,7 @@ impl Reader<'_> {
                 "" => String::new(),
                 title => format!(" in {title}"),
             };
-            let shown = via6_core::addr::Excerpt::of(name);
+            let shown = Excerpt::of(name);
             self.found
                 .hint(place, format!("unknown {what} `{shown}`{within}"), hint);
         }
@@ -133,7 +134,13 @@ impl Reader<'_> {
         self.broken.has(self.text.line_at(place.start))
     }
 
-    fn wrong_type(&mut self, key: &str, takes: Takes, value: &Spanned<DeValue<'_>>, hint: String) {
+    pub(super) fn wrong_type(
+        &mut self,
+        key: &str,
+        takes: Takes,
+        value: &Spanned<DeValue<'_>>,
+        hint: String,
+    ) {
         let message = match value.get_ref() {
             // The type is right, but not the value.
             DeValue::Integer(_) if !takes.is_text() && takes != Takes::YesNo => {
@@ -205,20 +212,25 @@ impl Reader<'_> {
     }
 
     /// A text in quotes; where `bare` is true a number is one too.
-    fn text(&mut self, section: &Section<'_>, key: &str, bare: bool) -> Option<Placed<String>> {
+    pub(super) fn text(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        bare: bool,
+    ) -> Option<Placed<String>> {
         let value = section.table.get(key)?;
         let takes = section.kind.key(key)?.takes;
         match value.get_ref() {
             DeValue::String(text) => Some(placed(text.to_string(), value)),
-            DeValue::Integer(number) if bare => match self::number(value) {
-                Some(0..=0xffff) => Some(placed(self::number(value)?.to_string(), value)),
-                _ => {
-                    let message = format!("cannot read `{key}`: {number} is not a port");
-                    let hint = "a port is a number from 1 to 65535".to_owned();
-                    self.found.hint(value.span(), message, hint);
-                    None
-                }
-            },
+            DeValue::Integer(_) if bare && is_port(value) => {
+                Some(placed(number(value)?.to_string(), value))
+            }
+            DeValue::Integer(number) if bare => {
+                let message = format!("cannot read `{key}`: {number} is not a port");
+                let hint = "a port is a number from 1 to 65535".to_owned();
+                self.found.hint(value.span(), message, hint);
+                None
+            }
             DeValue::Integer(number) if takes == Takes::Listen => {
                 let hint = match section.kind.key("port") {
                     Some(_) => format!("for a port alone: port = {number}"),
@@ -234,108 +246,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    fn address<T>(&mut self, key: &str, read: Placed<Result<T, AddrError>>) -> Option<Placed<T>> {
-        match read.value {
-            Ok(value) => Some(Placed {
-                value,
-                place: read.place,
-            }),
-            Err(error) => {
-                let message = format!("cannot read `{key}`: {error}");
-                let hint = match &error {
-                    AddrError::PastedOptions => {
-                        Some("write its options as keys: `listen`, `tcp`, `udp`".into())
-                    }
-                    error => error.hint(),
-                };
-                self.found.hint(read.place, message, hint);
-                None
-            }
-        }
-    }
-
-    pub(super) fn listen(&mut self, section: &Section<'_>) -> Option<Placed<Listen>> {
-        let text = self.text(section, "listen", false)?;
-        self.address("listen", text.map(|text| Listen::parse(&text)))
-    }
-
-    pub(super) fn metrics(&mut self, section: &Section<'_>) -> Option<Placed<Listen>> {
-        let text = self.text(section, "metrics", true)?;
-        let metrics = metrics_address(&text.value);
-        let place = text.place;
-        match metrics {
-            Ok(value) => Some(Placed { value, place }),
-            Err(error) => {
-                let message = format!("cannot read `metrics`: {error}");
-                let hint = "for instance: metrics = \"127.0.0.1:9646\"".to_owned();
-                self.found.hint(place, message, hint);
-                None
-            }
-        }
-    }
-
-    pub(super) fn game(&mut self, section: &Section<'_>) -> Option<Placed<HostPort>> {
-        let text = self.text(section, "game", true)?;
-        self.address("game", text.map(|text| HostPort::parse_game(&text)))
-    }
-
-    pub(super) fn target(&mut self, section: &Section<'_>) -> Option<Placed<HostPort>> {
-        let text = self.text(section, "target", false)?;
-        self.address("target", text.map(|text| HostPort::parse_target(&text)))
-    }
-
-    /// The host of a join, and which protocols a pasted line asks for: it is what `via6 host`
-    /// prints, which ends in `--tcp` if that is all there is.
-    pub(super) fn link(
-        &mut self,
-        section: &Section<'_>,
-    ) -> Option<(Placed<HostPort>, Option<(bool, bool)>)> {
-        let text = self.text(section, "host", false)?;
-        let (mut rest, mut tcp, mut udp) = (text.value.trim(), false, false);
-        if rest.contains("via6 ") {
-            loop {
-                if let Some(before) = rest.strip_suffix(" --tcp") {
-                    (rest, tcp) = (before.trim_end(), true);
-                } else if let Some(before) = rest.strip_suffix(" --udp") {
-                    (rest, udp) = (before.trim_end(), true);
-                } else {
-                    break;
-                }
-            }
-        }
-        let read = Placed {
-            value: HostPort::parse_link(rest),
-            place: text.place.clone(),
-        };
-        let asked = (tcp || udp).then_some((tcp, udp));
-        Some((self.address("host", read)?, asked))
-    }
-
-    pub(super) fn networks(&mut self, section: &Section<'_>) -> Option<Placed<Vec<Network>>> {
-        const KEY: &str = "trust-relay";
-        let value = section.table.get(KEY)?;
-        let items: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
-            DeValue::Array(items) => items.iter().collect(),
-            _ => vec![value],
-        };
-        let (mut networks, mut all) = (Vec::new(), true);
-        for item in items {
-            let DeValue::String(texts) = item.get_ref() else {
-                let example = "for instance: trust-relay = [\"2001:db8::1\", \"2001:db8:1::/48\"]";
-                self.wrong_type(KEY, Takes::Networks, item, example.into());
-                all = false;
-                continue;
-            };
-            // As with the flag, one text may hold several.
-            for text in texts.split(',') {
-                let read = self.address(KEY, placed(Network::parse(text), item));
-                all &= read.is_some();
-                networks.extend(read.map(|network| network.value));
-            }
-        }
-        all.then(|| placed(networks, value))
     }
 
     pub(super) fn protocol(&mut self, section: &Section<'_>) -> Option<Placed<Protocol>> {
@@ -382,9 +292,9 @@ impl Reader<'_> {
         if let Some((_, word)) = words.iter().find(|(word, _)| *word == lower) {
             return Some(placed(*word, value));
         }
-        let shown = via6_core::addr::Excerpt::of(text);
+        let shown = Excerpt::of(text);
         let message = format!("`{key}` is {}, not `{shown}`", takes.described());
-        let meant = super::suggest::nearest(text, words.iter().map(|(word, _)| *word));
+        let meant = nearest(text, words.iter().map(|(word, _)| *word));
         let hint = meant.map_or(hint, |word| format!("did you mean \"{word}\"?"));
         self.found.hint(value.span(), message, hint);
         None
@@ -404,13 +314,13 @@ fn misplaced_table(name: &str, value: &DeValue<'_>) -> Option<String> {
         let mut entries = table.iter().filter(|(_, value)| is_table(value.get_ref()));
         below = entries.next().map_or(below, |(name, _)| name.get_ref());
     }
-    let near = super::suggest::nearest(name, TABLES);
+    let near = nearest(name, TABLES);
     let meant = near.map(|table| format!("did you mean `[{table}.NAME]`?"));
     let meant = meant.or_else(|| Some(TOP.meant(name, &[])?.to_string()));
     Some(meant?.replace("NAME", below))
 }
 
-fn placed<T>(value: T, at: &Spanned<DeValue<'_>>) -> Placed<T> {
+pub(super) fn placed<T>(value: T, at: &Spanned<DeValue<'_>>) -> Placed<T> {
     Placed {
         value,
         place: at.span(),
@@ -422,6 +332,10 @@ fn number(value: &Spanned<DeValue<'_>>) -> Option<i64> {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,
     }
+}
+
+fn is_port(value: &Spanned<DeValue<'_>>) -> bool {
+    number(value).is_some_and(|number| u16::try_from(number).is_ok())
 }
 
 fn type_of(value: &DeValue<'_>) -> &'static str {

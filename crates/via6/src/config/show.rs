@@ -145,18 +145,17 @@ fn word(splice: Splice) -> &'static str {
 }
 
 fn toml_line(row: &Row) -> String {
-    let mut line = format!("{} = ", row.key);
+    let key = row.key;
     match &row.value {
         // TOML has no word for nothing.
-        Value::Null => return format!("# {} = none", row.key),
+        Value::Null => format!("# {key} = none"),
         Value::Array(items) => {
             let items: Vec<_> = items.iter().map(ToString::to_string).collect();
-            line += &format!("[{}]", items.join(", "));
+            format!("{key} = [{}]", items.join(", "))
         }
         // Words, addresses and numbers are written in TOML as in JSON.
-        value => line += &value.to_string(),
+        value => format!("{key} = {value}"),
     }
-    line
 }
 
 fn json_field(row: Row) -> (String, Value) {

@@ -252,9 +252,10 @@ fn in_our_words(message: &str, line: &str) -> String {
     let quoted = line.contains(['"', '\'']);
     match cause {
         "unexpected key or value" => "this stands behind the value".into(),
-        "missing comma between array elements" => "a comma is missing before this".into(),
         "extra comma in array" | "extra comma in inline table" => "a comma too many".into(),
-        "missing comma between key-value pairs" => "a comma is missing before this".into(),
+        "missing comma between array elements" | "missing comma between key-value pairs" => {
+            "a comma is missing before this".into()
+        }
         "missing escaped value" => {
             "`\\` begins a special character; for a plain one write `\\\\`".into()
         }

@@ -160,9 +160,13 @@ fn so_many_entries_and_no_more() {
 #[test]
 fn more_problems_than_are_listed_are_counted() {
     use via6_core::limits::CONFIG_PROBLEMS_MAX;
-    let keys: String = (0..CONFIG_PROBLEMS_MAX + 3)
-        .map(|n| format!("zzzzzz{n} = 1\n"))
+    let keys: Vec<_> = (0..CONFIG_PROBLEMS_MAX + 3)
+        .map(|n| format!("zzzzzz{n} = 1"))
         .collect();
+    let keys = keys.join(
+        "
+",
+    );
     let problems = refused(&format!("{HOST}{keys}"));
     assert_eq!(problems.objects().len(), CONFIG_PROBLEMS_MAX);
     assert_eq!(problems.title(), "53 problems in f");
