@@ -232,7 +232,7 @@ pub const OUTPUT_QUEUE: usize = 8192;
 /// How long the end of the program waits for a terminal or pipe that does not take its lines.
 pub const OUTPUT_FLUSH: Duration = Duration::from_secs(1);
 
-// Files --------------------------------------------------------------------------------------
+// Files ----------------------------------------------------------------------------------------
 
 /// Bytes of a configuration file; one of [`CONFIG_ENTRIES_MAX`] entries has some fifty thousand. A
 /// larger one is refused unread: it is probably not the file that was meant.

@@ -55,7 +55,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let name = shown(path);
-    let failure = Failure::runtime(format!("cannot read {name}: {}", describe(error)));
+    let cause = match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => describe(error),
+    };
+    let failure = Failure::runtime(format!("cannot read {name}: {cause}"));
     match error.kind() {
         ErrorKind::NotFound => failure.hint(instead(path, &name)),
         ErrorKind::PermissionDenied => failure.hint("its permissions keep you from reading it"),
