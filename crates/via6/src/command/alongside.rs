@@ -11,6 +11,7 @@ use crate::control;
 use crate::instance::{Desk, Instance};
 use crate::narrator::Narrator;
 use crate::state::Home;
+use crate::status::Status;
 use crate::view::Screen;
 
 /// Does `work`, and all that beside it: answers if there is a folder to be asked in, and shows if there
@@ -37,7 +38,17 @@ pub(super) async fn alongside<T>(
     };
     let viewing = async {
         match screen {
-            Some(screen) => screen.run(async || instance.status().await).await,
+            Some(screen) => {
+                let live = async || {
+                    if process.is_live() {
+                        instance.status().await
+                    } else {
+                        // Nothing to show, and nothing is drawn.
+                        Status::default()
+                    }
+                };
+                screen.run(live).await
+            }
             None => std::future::pending().await,
         }
     };
