@@ -259,6 +259,10 @@ pub const STATUS_RATE_MAX: Duration = Duration::from_secs(5);
 /// it.
 pub const FILE_LOOK: Duration = Duration::from_millis(500);
 
+/// How often a file is read anew that is written meanwhile; then it is taken as it is, for who never stops
+/// writing.
+pub const FILE_READS: u32 = 10;
+
 /// How long what still lives of a relay may go on when it has been taken out of the file.
 pub const RETIRE_TIMEOUT: Duration = Duration::from_secs(3600);
 

@@ -5,11 +5,11 @@
 //! What is being written is left alone: a change counts once it has been the same at two looks.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use tokio::time::sleep;
-use via6_core::limits::FILE_LOOK;
+use via6_core::limits::{FILE_LOOK, FILE_READS};
 
 /// What tells one state of a file from another. `None`: it is not there, or cannot be looked at.
 type Stamp = Option<(Option<SystemTime>, u64, u64)>;
@@ -45,12 +45,30 @@ impl Watch {
 
 /// Looks, without holding up anything else: the file may be far away.
 async fn stamp(path: PathBuf) -> Stamp {
-    let look = move || {
-        let found = fs::metadata(&path).ok()?;
-        Some((found.modified().ok(), found.len(), identity(&found)))
-    };
     // Fails only while the program ends.
-    tokio::task::spawn_blocking(look).await.ok().flatten()
+    tokio::task::spawn_blocking(move || stamp_of(&path))
+        .await
+        .ok()
+        .flatten()
+}
+
+fn stamp_of(path: &Path) -> Stamp {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok(), found.len(), identity(&found)))
+}
+
+/// Reads a file that may be written meanwhile: once more, if it was. Waits for the disk.
+pub(crate) fn whole<T>(path: &Path, read: impl Fn() -> T) -> T {
+    for _ in 0..FILE_READS {
+        let before = stamp_of(path);
+        let read = read();
+        if stamp_of(path) == before {
+            return read;
+        }
+        // Whoever writes is given a moment.
+        std::thread::sleep(FILE_LOOK / FILE_READS);
+    }
+    read()
 }
 
 /// Tells a new file in the place of the old one, of the same size and in the same moment.

@@ -26,7 +26,7 @@ use crate::reading::Sources;
 use crate::state::{Folder, Home, Lock};
 use crate::stop::{Hangup, Stop};
 use crate::view::Screen;
-use crate::watch::Watch;
+use crate::watch::{Watch, whole};
 
 /// A file that is carried out.
 pub(super) struct Run<'a> {
@@ -79,7 +79,9 @@ impl<'a> Run<'a> {
     async fn read(&self) -> Result<Resolved, Failure> {
         let (file, over) = (self.file.clone(), self.over.clone());
         // A file on another computer may take its time.
-        let reading = tokio::task::spawn_blocking(move || config::load(&file)?.resolve(over));
+        let reading = tokio::task::spawn_blocking(move || {
+            whole(&file, || config::load(&file))?.resolve(over)
+        });
         reading
             .await
             .map_err(|error| Failure::runtime(format!("cannot read the file: {error}")))?

@@ -51,10 +51,10 @@ impl Instance {
 
     /// Decides what is to be done, and binds what is new.
     async fn plan(&self, wanted: &[Entry]) -> Result<Vec<Step>, Vec<Failure>> {
-        let ours =
-            |carried: &Carried| carried.origin == Origin::File || carried.running.is_draining();
-        let free = self.held_by(ours).await;
-        let theirs = self.held_by(|carried| !ours(carried)).await;
+        let is_theirs =
+            |carried: &Carried| carried.origin == Origin::Command && !carried.running.is_draining();
+        let free = self.free(is_theirs).await;
+        let theirs = self.listeners_of(is_theirs).await;
         let current = self.of_file();
         let (mut steps, mut failures) = (Vec::new(), Vec::new());
         for entry in wanted {

@@ -49,7 +49,14 @@ fn emitted() -> &'static [Value] {
     static EMITTED: OnceLock<Vec<Value>> = OnceLock::new();
     EMITTED.get_or_init(|| {
         let demo = via6("via6 demo --check --json").start().ended(PATIENCE);
-        let runs = [played(), failed(), handed_over(), demo.stdout, unread()];
+        let runs = [
+            played(),
+            failed(),
+            handed_over(),
+            reloaded(),
+            demo.stdout,
+            unread(),
+        ];
         runs.iter().flat_map(|stdout| events(stdout)).collect()
     })
 }
@@ -101,6 +108,21 @@ fn handed_over() -> String {
         (of_kind.count() == 4).then_some(())
     });
     join.stop().stdout
+}
+
+/// A file that changes, for the better and for the worse.
+fn reloaded() -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("via6.toml");
+    let entry = |name: &str| format!("[join.{name}]\nhost = \"::1\"\nlisten = \"127.0.0.1:0\"\n");
+    std::fs::write(&path, entry("one")).expect("writing the file");
+    let via6 = via6(&format!("via6 run {} --json", path.display())).start();
+    via6.event("listening");
+    std::fs::write(&path, entry("two")).expect("writing the file");
+    via6.event("reloaded");
+    std::fs::write(&path, "nonsense").expect("writing the file");
+    via6.event("reload_failed");
+    via6.stop().stdout
 }
 
 /// A relay whose output is not read for a while.
