@@ -255,6 +255,10 @@ pub const STATUS_RATE_MIN: Duration = Duration::from_millis(500);
 /// And from a look no older than this, which would show the past.
 pub const STATUS_RATE_MAX: Duration = Duration::from_secs(5);
 
+/// How often `via6 run` looks whether its file has changed. A change counts at the second look that sees
+/// it.
+pub const FILE_LOOK: Duration = Duration::from_millis(500);
+
 /// How long what still lives of a relay may go on when it has been taken out of the file.
 pub const RETIRE_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -304,6 +308,26 @@ pub const CONTROL_RETRY: Duration = Duration::from_millis(50);
 
 /// How much longer than [`DRAIN_TIMEOUT`] `via6 stop` waits for the end.
 pub const STOP_MARGIN: Duration = Duration::from_secs(5);
+
+// Files ----------------------------------------------------------------------------------------
+
+/// Bytes of a configuration file; one of [`CONFIG_ENTRIES_MAX`] entries has some fifty thousand. A
+/// larger one is refused unread: it is probably not the file that was meant.
+pub const CONFIG_BYTES_MAX: usize = 256 * 1024;
+
+/// Entries of a configuration file. Each has its listeners, and is a line of `status`; more are
+/// a problem of the file.
+pub const CONFIG_ENTRIES_MAX: usize = 256;
+
+/// Problems of a file that are listed; the others are counted. Whoever has so many wants to see the
+/// first.
+pub const CONFIG_PROBLEMS_MAX: usize = 50;
+
+/// Lines that are not TOML after which a file is given up: each costs another reading of all of it.
+pub const CONFIG_BROKEN_MAX: usize = 20;
+
+/// Characters of a line that are shown with a problem: a terminal is hardly wider.
+pub const CONFIG_LINE_SHOWN: usize = 100;
 
 /// A steady rate with an allowance for bursts (a token bucket).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -100,6 +100,23 @@ pub(crate) enum Command {
   via6 relay udp 0.0.0.0:27015 '[2001:db8::1234]:43325'"
     )]
     Relay(Relay),
+    /// Run many of the above from one file
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 run via6.toml                         every host, join and relay of the file
+  via6 run via6.toml --metrics 9646          the same, with metrics on 127.0.0.1:9646"
+    )]
+    Run(Run),
+    /// Check a file of `via6 run`, or show what it comes to
+    #[command(
+        args_override_self = true,
+        subcommand_value_name = "check|show",
+        after_help = "Examples:
+  via6 config check via6.toml                every mistake in it, or that it is fine
+  via6 config show via6.toml                 every value, and where it comes from"
+    )]
+    Config(ConfigCommand),
     /// See it work on this computer alone: a tiny game, a host and a join
     Demo(Demo),
     /// Show what the running via6 does, and who is playing
@@ -243,6 +260,58 @@ pub(crate) struct Relay {
 pub(crate) enum Protocol {
     Tcp,
     Udp,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) file: File,
+
+    /// Serve metrics for Prometheus: ADDR:PORT, or a port of 127.0.0.1
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "VIA6_METRICS",
+        allow_negative_numbers = true
+    )]
+    pub(crate) metrics: Option<String>,
+
+    // Of every entry, whatever the file says.
+    #[command(flatten)]
+    pub(crate) passing: Passing,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct File {
+    /// The file, in TOML
+    #[arg(value_name = "FILE", env = "VIA6_FILE", id = "file")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfigCommand {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Tell every mistake in a file, or that it is fine
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config check via6.toml
+  via6 config check via6.toml --json         for an editor or a script"
+    )]
+    Check(File),
+    /// Show every value that a file comes to, and where it comes from
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config show via6.toml
+  via6 config show via6.toml --splice never  what `via6 run` would make of the same flags"
+    )]
+    Show(Run),
 }
 
 #[derive(Clone, Copy, Debug, ClapArgs)]

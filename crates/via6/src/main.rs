@@ -3,6 +3,7 @@
 mod announce;
 mod args;
 mod command;
+mod config;
 mod control;
 mod entry;
 mod failure;
@@ -16,6 +17,7 @@ mod state;
 mod status;
 mod stop;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,10 +1,13 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
+mod alongside;
+mod config;
 mod demo;
 mod everyday;
 mod host;
 mod join;
 mod relay;
+mod run;
 mod status;
 mod stop;
 
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use via6_core::addr::{Listen, Network};
 
 use self::everyday::Everyday;
+use self::run::Run;
 use crate::args::{Args, Command, Trusted};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -31,22 +35,25 @@ pub(crate) async fn run(
         Command::Stop(typed) => return stop::run(typed, &args, output).await,
         _ => {}
     }
-    // Before anything is announced: a script may stop us as soon as it reads that we listen.
-    let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
-    let entry = match args.command {
-        Command::Host(host) => host::entry(&host, sources)?,
-        Command::Join(join) => join::entry(&join, sources)?,
-        Command::Relay(relay) => relay::entry(&relay, sources)?,
-        Command::Demo(demo) => return demo::run(demo, args.shown, output, stop).await,
-        Command::Status | Command::Stop(_) => return Ok(()),
-    };
-    let everyday = Everyday {
+    if let Command::Config(config) = &args.command {
+        return config::run(&config.action, args.shown, sources, output);
+    }
+    let everyday = |entry| Everyday {
         entry,
         shown: args.shown,
         place: &args.place,
         output,
     };
-    everyday.run(stop).await
+    // Before anything is announced: a script may stop us as soon as it reads that we listen.
+    let stop = || Stop::listen().map_err(|error| Failure::cannot_go_on(&error));
+    match &args.command {
+        Command::Host(host) => everyday(host::entry(host, sources)?).run(stop()?).await,
+        Command::Join(join) => everyday(join::entry(join, sources)?).run(stop()?).await,
+        Command::Relay(relay) => everyday(relay::entry(relay, sources)?).run(stop()?).await,
+        Command::Run(run) => Run::new(run, &args, sources, output)?.run().await,
+        Command::Demo(demo) => demo::run(*demo, args.shown, output, stop()?).await,
+        Command::Config(_) | Command::Status | Command::Stop(_) => Ok(()),
+    }
 }
 
 /// Reads an address to listen on, typed as `what`.

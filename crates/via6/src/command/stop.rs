@@ -26,6 +26,8 @@ pub(super) async fn run(
         })?;
     }
     let folder = Folder::find(args.place.state.as_deref()).map_err(|trouble| trouble.failure())?;
+    let name = typed.name.iter().map(|name| format!("{name} "));
+    let at_once = format!("via6 stop {}--now", name.collect::<String>());
     let stop = Stop {
         now: typed.now,
         name: typed.name.clone(),
@@ -46,7 +48,7 @@ pub(super) async fn run(
     if live != Stopping::default() && !typed.now {
         let wait = DRAIN_TIMEOUT.as_secs();
         say(&format!(
-            "stopping: {} may finish within {wait} s; `via6 stop --now` ends at once",
+            "stopping: {} may finish within {wait} s; `{at_once}` ends at once",
             described(live)
         ));
     }
@@ -62,7 +64,7 @@ pub(super) async fn run(
             wait.as_secs(),
             described(left)
         ))
-        .hint("end it at once with `via6 stop --now`"));
+        .hint(format!("end it at once with `{at_once}`")));
     }
     if args.shown.json {
         let stopped = json!({

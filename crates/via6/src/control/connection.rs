@@ -46,9 +46,8 @@ pub(crate) enum Unreachable {
 /// Reaches the via6 that runs with this folder. That it answers is only known when it has.
 pub(crate) async fn connect(folder: &Folder) -> Result<Connection, Unreachable> {
     let holder = Holder::read(folder);
-    let dialled = match timeout(CONTROL_PATIENCE, dial(folder)).await {
-        Err(_) => return Err(Unreachable::Silent(holder)),
-        Ok(dialled) => dialled,
+    let Ok(dialled) = timeout(CONTROL_PATIENCE, dial(folder)).await else {
+        return Err(Unreachable::Silent(holder));
     };
     let (reading, writing) = dialled.map_err(|error| match error.kind() {
         // One that was killed leaves its socket behind, which refuses.
@@ -66,6 +65,11 @@ pub(crate) async fn connect(folder: &Folder) -> Result<Connection, Unreachable> 
 }
 
 impl Connection {
+    /// Who it is said to be.
+    pub(crate) fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
     /// What it does at this moment. May be asked again and again.
     pub(crate) async fn status(&mut self) -> Result<Status, Unreachable> {
         match self.ask(&Request::Status, CONTROL_PATIENCE).await? {

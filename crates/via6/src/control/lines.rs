@@ -64,11 +64,10 @@ impl Lines {
             }
             self.buffer.reserve(STEP);
             match self.from.read_buf(&mut self.buffer).await {
-                // What is left is no line. Whoever sent half of one is answered nothing.
-                Ok(0) => return Err(NoLine::Ended),
+                // What is left is no line: whoever sent half of one is answered nothing. And after an
+                // error, whichever it is, nobody is there any more.
+                Ok(0) | Err(_) => return Err(NoLine::Ended),
                 Ok(_) => {}
-                // However it went, nobody is there any more.
-                Err(_) => return Err(NoLine::Ended),
             }
         }
     }

@@ -111,18 +111,15 @@ impl<H: Handler> Server<H> {
         let (first, longest) = ACCEPT_BACKOFF;
         let mut pause = first;
         loop {
-            match self.place.accept().await {
-                Ok(stream) => {
-                    pause = first;
-                    if self.place.is_ours(&stream) {
-                        self.begin(split(stream));
-                    }
-                }
+            let Ok(stream) = self.place.accept().await else {
                 // Out of descriptors, most likely, and then the players' side warns of it.
-                Err(_) => {
-                    sleep(pause).await;
-                    pause = Duration::min(pause * 2, longest);
-                }
+                sleep(pause).await;
+                pause = Duration::min(pause * 2, longest);
+                continue;
+            };
+            pause = first;
+            if self.place.is_ours(&stream) {
+                self.begin(split(stream));
             }
         }
     }

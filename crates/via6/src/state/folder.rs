@@ -61,6 +61,7 @@ impl Folder {
             .prefix(begins)
             .suffix(ends)
             .tempfile_in(&self.0)
+            .map_err(|error| plain(&error))
     }
 
     /// Makes `name` hold `bytes`: all of them or, whatever happens meanwhile, what it held before.
@@ -97,7 +98,7 @@ impl Folder {
         let made = self.unfinished();
         let made = made.map_err(|error| Trouble::Unwritable {
             path: path(),
-            error: plain(error),
+            error,
         })?;
         #[cfg(unix)]
         {
@@ -120,7 +121,7 @@ impl Folder {
 }
 
 /// The system's error without the file name that `tempfile` wraps it with.
-fn plain(error: io::Error) -> io::Error {
+fn plain(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::from(error.kind()),
@@ -128,18 +129,16 @@ fn plain(error: io::Error) -> io::Error {
 }
 
 fn locate(given: Option<&Path>) -> Result<PathBuf, Trouble> {
-    match given {
+    if let Some(path) = given {
         // What is asked of it later must not depend on where a process stands.
-        Some(path) => std::path::absolute(path).map_err(|error| Trouble::Folder {
+        return std::path::absolute(path).map_err(|error| Trouble::Folder {
             path: path.to_owned(),
             error,
-        }),
-        None => {
-            let system = BaseDirs::new().ok_or(Trouble::Homeless)?;
-            let parent = system.state_dir().unwrap_or(system.data_local_dir());
-            Ok(parent.join(OWN))
-        }
+        });
     }
+    let system = BaseDirs::new().ok_or(Trouble::Homeless)?;
+    let parent = system.state_dir().unwrap_or(system.data_local_dir());
+    Ok(parent.join(OWN))
 }
 
 /// With its parents.

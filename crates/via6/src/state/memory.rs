@@ -55,6 +55,8 @@ pub(crate) struct Memory {
     untouchable: bool,
 }
 
+type Document = (Map<String, Value>, Known);
+
 /// Why the file is not read.
 enum Unread {
     System(io::Error),
@@ -183,7 +185,8 @@ fn overlay(old: &mut Value, new: &Value) {
     }
 }
 
-fn read(folder: &Folder) -> Result<Option<(Map<String, Value>, Known)>, Unread> {
+/// The file, if there is one: as it stands, and what is known of it.
+fn read(folder: &Folder) -> Result<Option<Document>, Unread> {
     let damaged = |cause: &str| Unread::Damaged(cause.to_owned());
     let path = folder.join(FILE);
     match fs::metadata(&path) {

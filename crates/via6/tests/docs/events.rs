@@ -49,7 +49,7 @@ fn emitted() -> &'static [Value] {
     static EMITTED: OnceLock<Vec<Value>> = OnceLock::new();
     EMITTED.get_or_init(|| {
         let demo = via6("via6 demo --check --json").start().ended(PATIENCE);
-        let runs = [played(), failed(), demo.stdout, unread()];
+        let runs = [played(), failed(), handed_over(), demo.stdout, unread()];
         runs.iter().flat_map(|stdout| events(stdout)).collect()
     })
 }
@@ -83,6 +83,24 @@ fn failed() -> String {
         .expect("sending");
     host.event("warning");
     host.stop().stdout
+}
+
+/// A join whose work another via6 does, until that ends.
+fn handed_over() -> String {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().to_str().expect("a path in UTF-8");
+    let start = |line: &str| via6(line).with("VIA6_STATE", folder).start();
+    let host = start("via6 host --open 25565 --listen [::1]:0 --json");
+    host.event("listening");
+    let join = start("via6 join ::1 --listen 127.0.0.1:0 --json");
+    join.event("listening");
+    host.stop();
+    join.event("handed_back");
+    join.until("a second start", |events| {
+        let of_kind = events.iter().filter(|event| event["event"] == "listening");
+        (of_kind.count() == 4).then_some(())
+    });
+    join.stop().stdout
 }
 
 /// A relay whose output is not read for a while.

@@ -112,7 +112,11 @@ fn a_status_is_a_table_or_one_object() {
         let ended = run(&format!("via6 status {flags} --state {}", home.path()));
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(ended.stdout.contains(sees), "{ended:?}");
-        assert_eq!(ended.stdout.contains("ended"), flags != "", "{ended:?}");
+        assert_eq!(
+            ended.stdout.contains("ended"),
+            !flags.is_empty(),
+            "{ended:?}"
+        );
         assert_eq!(ended.stderr, "");
         if flags == "--json" {
             let value: Value = serde_json::from_str(&ended.stdout).expect("JSON");
@@ -188,6 +192,37 @@ fn stop_says_what_may_finish_and_when_it_has_stopped() {
         "{\"flows\":1,\"sessions\":2,\"stopped\":true}\n"
     );
     assert_eq!(asked.join().expect("an end")["now"], true);
+}
+
+/// A drain that does not come to its end is not waited for without end. Takes as long as that is.
+#[test]
+fn stop_says_what_is_still_live_when_it_has_waited_long_enough() {
+    let home = Home::new("stuck");
+    let listener = UnixListener::bind(home.0.join("control.sock")).expect("a socket");
+    let stuck = spawn(move || {
+        let mut kept = Vec::new();
+        for reply in [
+            json!({ "reply": "stopping", "sessions": 2, "flows": 0 }),
+            json!({ "reply": "status", "status": status() }),
+        ] {
+            let (stream, _) = listener.accept().expect("somebody who asks");
+            let mut reader = BufReader::new(stream);
+            reader.read_line(&mut String::new()).expect("a request");
+            writeln!(reader.get_mut(), "{reply}").expect("answering");
+            kept.push(reader);
+        }
+        kept
+    });
+    let ended = run(&format!("via6 stop friday --state {}", home.path()));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stderr.ends_with(
+            "error: still running after 15 s: 1 session\n\nhint: end it at once with \
+             `via6 stop friday --now`\n"
+        ),
+        "{ended:?}"
+    );
+    stuck.join().expect("both questions");
 }
 
 #[test]

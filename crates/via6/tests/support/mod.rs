@@ -21,6 +21,7 @@ pub mod pty;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct Invocation {
     program: String,
     words: Vec<String>,
     variables: BTreeMap<String, String>,
+    /// Where it is run; `None` where the test is.
+    folder: Option<PathBuf>,
 }
 
 /// A command line as it is typed: `via6 join '[::1]:5'`, with `NAME=value` before it if need be.
@@ -61,6 +64,7 @@ pub fn via6(line: &str) -> Invocation {
         program: env!("CARGO_BIN_EXE_via6").to_owned(),
         words: words.collect(),
         variables,
+        folder: None,
     }
 }
 
@@ -68,6 +72,12 @@ impl Invocation {
     /// With a variable set.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// In a folder of its own.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -130,6 +140,9 @@ impl Invocation {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 }
@@ -242,6 +255,19 @@ impl Drop for Running {
         // Both fail only when it has ended already, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until `look` finds something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        // Between two looks.
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

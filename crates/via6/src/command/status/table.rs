@@ -77,7 +77,7 @@ fn head(entry: &EntryStatus, width: usize) -> Vec<String> {
             .iter_mut()
             .find(|(address, _)| *address == listener.address)
         {
-            Some((_, protocols)) => *protocols += &format!(" and {protocol}"),
+            Some((_, protocols)) => protocols.extend([" and ", &protocol]),
             None => by_address.push((&listener.address, protocol)),
         }
     }
@@ -115,7 +115,7 @@ fn session_heads(role: Role) -> [&'static str; 12] {
 const NONE: String = String::new();
 
 fn session(one: &SessionStatus, verbose: bool) -> Vec<String> {
-    let ping = |round_trip: Option<u64>| round_trip.map_or(NONE, |us| round(us));
+    let ping = |round_trip: Option<u64>| round_trip.map_or(NONE, round);
     let more = |text: String| if verbose { text } else { NONE };
     vec![
         one.downstream.clone(),
@@ -311,14 +311,11 @@ impl Table {
         let beside = GAP.len() + first + numbers <= width;
         for row in &self.rows {
             let name = cell(row, 0);
-            let numbers: String = others
-                .iter()
-                .zip(row.iter().skip(1))
-                .map(|(width, cell)| {
-                    let space = " ".repeat(width.saturating_sub(columns(cell)));
-                    format!("{GAP}{space}{cell}")
-                })
-                .collect();
+            let mut numbers = String::new();
+            for (width, cell) in others.iter().zip(row.iter().skip(1)) {
+                let space = " ".repeat(width.saturating_sub(columns(cell)));
+                numbers.extend([GAP, &space, cell]);
+            }
             if beside {
                 let space = " ".repeat(first.saturating_sub(columns(name)));
                 lines.push(format!("{GAP}{name}{space}{numbers}"));
