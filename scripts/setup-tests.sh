@@ -2,26 +2,29 @@
 # Installs what the tests need beyond the Rust toolchain, on Debian 12 as root.
 #
 #   scripts/setup-tests.sh                   everything
-#   scripts/setup-tests.sh games lab         only these groups: games, lab, windows, bench-tests
+#   scripts/setup-tests.sh games lab         only these groups: games, lab, metrics, windows,
+#                                            bench-tests
 #   scripts/setup-tests.sh bench             the relays that the benchmark compares with
 #   scripts/setup-tests.sh picture           what scripts/picture.py reads the terminal with
 #
-# Debian packages go into the system, npm and Python packages into .test-parts (VIA6_TEST_PARTS names another
-# folder). What is there already is left alone, so a second run takes a moment. Elsewhere, or without
+# Debian packages go into the system, npm and Python packages and Prometheus into .test-parts
+# (VIA6_TEST_PARTS names another folder). What is there already is left alone, so a second run takes a
+# moment. Elsewhere, or without
 # root, it says what to install by hand and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly parts=${VIA6_TEST_PARTS:-$PWD/.test-parts}
+readonly apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0)
 
 main() {
     local groups=("$@") group
-    ((${#groups[@]})) || groups=(lab games windows bench-tests)
+    ((${#groups[@]})) || groups=(lab games metrics windows bench-tests)
     for group in "${groups[@]}"; do
         case $group in
-        games | lab | windows | bench-tests | bench | picture) ;;
+        games | lab | metrics | windows | bench-tests | bench | picture) ;;
         *)
-            echo "error: no group '$group': there are games, lab, windows, bench-tests, bench and picture" >&2
+            echo "error: no group '$group': there are games, lab, metrics, windows, bench-tests, bench and picture" >&2
             exit 2
             ;;
         esac
@@ -31,6 +34,7 @@ main() {
         case $group in
         games) install_minecraft ;;
         picture) install_emulator ;;
+        metrics) install_prometheus ;;
         esac
         echo "setup-tests.sh: $group: ready"
     done
@@ -75,7 +79,6 @@ install_packages() {
         exit 1
     fi
     export DEBIAN_FRONTEND=noninteractive
-    local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0)
     "${apt[@]}" update
     "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
@@ -102,6 +105,33 @@ install_emulator() {
     [[ -d $to/pyte-$version.dist-info ]] && return
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --target "$to" --upgrade "pyte==$version"
+}
+
+# Its two programs out of Debian's package, which is not installed: that would start a service, and keep
+# it over a reboot, beside a dozen packages for its web page. Needs no root where apt's lists are there.
+install_prometheus() {
+    local to=$parts/metrics fetched
+    if [[ -x $to/prometheus && -x $to/promtool ]]; then
+        return
+    fi
+    if ! command -v apt-get >/dev/null; then
+        {
+            echo "error: cannot fetch Prometheus: not on a Debian"
+            echo "hint: put its programs prometheus and promtool into $to, or on the PATH"
+        } >&2
+        exit 1
+    fi
+    ((EUID)) || "${apt[@]}" update
+    fetched=$(mktemp --directory)
+    # What is fetched is checked against the signed lists, whoever fetches it; apt's own user cannot write
+    # to this folder.
+    (cd "$fetched" && "${apt[@]}" -o APT::Sandbox::User=root download prometheus)
+    dpkg-deb --extract "$fetched"/prometheus_*.deb "$fetched/whole"
+    mkdir -p "$to"
+    # promtool last, so that both are whole if it is there.
+    mv "$fetched/whole/usr/bin/prometheus" "$to"
+    mv "$fetched/whole/usr/bin/promtool" "$to"
+    rm -r "$fetched"
 }
 
 main "$@"

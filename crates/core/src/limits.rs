@@ -333,6 +333,33 @@ pub const CONFIG_BROKEN_MAX: usize = 20;
 /// Characters of a line that are shown with a problem: a terminal is hardly wider.
 pub const CONFIG_LINE_SHOWN: usize = 100;
 
+// Metrics ----------------------------------------------------------------------------------------
+
+/// Bytes of the head of a request for metrics; a longer one is answered with 431. Prometheus sends 300,
+/// a browser with cookies of everything else on localhost some thousand.
+pub const METRICS_HEAD_MAX: usize = 8 * 1024;
+
+/// Header fields of a request for metrics; more are answered with 431.
+pub const METRICS_HEADERS_MAX: usize = 64;
+
+/// How long the head of a request may take to arrive; then the answer is 408.
+pub const METRICS_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long making an answer, and its reader, may take; then the connection is closed. Prometheus itself
+/// waits ten seconds.
+pub const METRICS_REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections to the metrics at a time, for which descriptors are set aside. Beyond it the oldest is
+/// closed.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+
+/// Bytes behind a request that are read and forgotten, so that the answer is not lost by a reset.
+pub const METRICS_LEFTOVER_MAX: u64 = 64 * 1024;
+
+/// How old the metrics may be that somebody is given. Bounds how often the thread that carries players'
+/// bytes is asked, whoever asks how often.
+pub const METRICS_FRESH: Duration = Duration::from_millis(100);
+
 /// A steady rate with an allowance for bursts (a token bucket).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rate {

@@ -163,6 +163,9 @@ pub(crate) struct Host {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -180,6 +183,9 @@ pub(crate) struct Join {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 /// How TCP bytes pass.
@@ -197,6 +203,19 @@ pub(crate) struct Passing {
         hide_possible_values = true
     )]
     pub(crate) splice: Splice,
+}
+
+/// Who may look on.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watched {
+    /// Serve metrics for Prometheus: ADDR:PORT, or a port of 127.0.0.1
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "VIA6_METRICS",
+        allow_negative_numbers = true
+    )]
+    pub(crate) metrics: Option<String>,
 }
 
 /// When `splice(2)` is used. Other systems than Linux do not have it.
@@ -254,6 +273,9 @@ pub(crate) struct Relay {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -267,14 +289,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) file: File,
 
-    /// Serve metrics for Prometheus: ADDR:PORT, or a port of 127.0.0.1
-    #[arg(
-        long,
-        value_name = "ADDR:PORT",
-        env = "VIA6_METRICS",
-        allow_negative_numbers = true
-    )]
-    pub(crate) metrics: Option<String>,
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 
     // Of every entry, whatever the file says.
     #[command(flatten)]

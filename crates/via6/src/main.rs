@@ -9,6 +9,7 @@ mod entry;
 mod failure;
 mod global_address;
 mod instance;
+mod metrics;
 mod mistake;
 mod narrator;
 mod output;

@@ -64,7 +64,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
         "<FILE>" if command_of(error).is_empty() => "for instance: via6 run via6.toml".into(),
-        "--metrics" => "for instance: --metrics 9646".into(),
+        "--metrics" => crate::metrics::EXAMPLE.into(),
         "--splice" => "for instance: --splice never".into(),
         "--state" => "for instance: --state via6-state".into(),
         _ => example(error),

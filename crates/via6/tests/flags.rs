@@ -18,6 +18,8 @@ mod carried;
 mod demo;
 #[path = "flags/hosting.rs"]
 mod hosting;
+#[path = "flags/metrics.rs"]
+mod metrics;
 #[path = "flags/plain.rs"]
 mod plain;
 #[path = "flags/splicing.rs"]
@@ -42,6 +44,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/carried.rs"),
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
+    include_str!("flags/metrics.rs"),
     include_str!("flags/plain.rs"),
     include_str!("flags/splicing.rs"),
     include_str!("flags/state.rs"),

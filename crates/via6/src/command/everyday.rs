@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio::time::{Instant, sleep};
+use via6_core::addr::Listen;
 use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
 use via6_relay::Shutdown;
 
@@ -15,6 +16,7 @@ use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim,
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
 use crate::instance::{Asked, Instance};
+use crate::metrics;
 use crate::narrator::{Narrator, Role, Showing, Sink};
 use crate::output::Output;
 use crate::state::{Folder, Home, Lock};
@@ -25,6 +27,7 @@ use crate::view::Screen;
 /// What is to be done, and how it is to be told of.
 pub(super) struct Everyday<'a> {
     pub(super) entry: Entry,
+    pub(super) metrics: Option<Listen>,
     pub(super) shown: Shown,
     pub(super) place: &'a Place,
     pub(super) output: &'a Arc<Output>,
@@ -96,7 +99,7 @@ impl Everyday<'_> {
         let carry = Carry {
             entry: self.entry.clone(),
             shown: self.shown,
-            metrics: None,
+            metrics: self.metrics.clone(),
         };
         let mut carried = match connection.carry(carry).await {
             Ok(carried) => carried,
@@ -161,6 +164,11 @@ impl Everyday<'_> {
         wish: &Shutdown,
     ) -> Result<(), Failure> {
         let instance = Instance::start(wish)?;
+        // Before anything is announced that would then not come about.
+        let metrics = self.metrics.as_ref();
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(at, Origin::Command, [&self.entry]))
+            .transpose()?;
         let process = Arc::new(self.narrator());
         let home = Home::open(held, Arc::clone(&process));
         let asked = Asked {
@@ -175,6 +183,7 @@ impl Everyday<'_> {
                 .await?;
             home.remember(&prepared.entry);
             let added = instance.commit(prepared, &asked).await?;
+            let _served = metrics.map(|bound| bound.serve(&instance, &asked));
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");
             }

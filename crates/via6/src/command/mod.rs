@@ -17,8 +17,9 @@ use via6_core::addr::{Listen, Network};
 
 use self::everyday::Everyday;
 use self::run::Run;
-use crate::args::{Args, Command, Trusted};
+use crate::args::{Args, Command, Trusted, Watched};
 use crate::failure::Failure;
+use crate::metrics;
 use crate::output::Output;
 use crate::reading::Sources;
 use crate::stop::Stop;
@@ -33,27 +34,29 @@ pub(crate) async fn run(
     match &args.command {
         Command::Status => return status::run(&args, output).await,
         Command::Stop(typed) => return stop::run(typed, &args, output).await,
-        _ => {}
+        Command::Config(config) => {
+            return config::run(&config.action, args.shown, sources, output);
+        }
+        Command::Run(run) => return Run::new(run, &args, sources, output)?.run().await,
+        Command::Host(_) | Command::Join(_) | Command::Relay(_) | Command::Demo(_) => {}
     }
-    if let Command::Config(config) = &args.command {
-        return config::run(&config.action, args.shown, sources, output);
-    }
-    let everyday = |entry| Everyday {
+    // Before anything is announced: a script may stop us as soon as it reads that we listen.
+    let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
+    let (entry, watched) = match &args.command {
+        Command::Host(host) => (host::entry(host, sources)?, &host.watched),
+        Command::Join(join) => (join::entry(join, sources)?, &join.watched),
+        Command::Relay(relay) => (relay::entry(relay, sources)?, &relay.watched),
+        Command::Demo(demo) => return demo::run(*demo, args.shown, output, stop).await,
+        Command::Run(_) | Command::Config(_) | Command::Status | Command::Stop(_) => return Ok(()),
+    };
+    let everyday = Everyday {
         entry,
+        metrics: metrics_at(watched, sources)?,
         shown: args.shown,
         place: &args.place,
         output,
     };
-    // Before anything is announced: a script may stop us as soon as it reads that we listen.
-    let stop = || Stop::listen().map_err(|error| Failure::cannot_go_on(&error));
-    match &args.command {
-        Command::Host(host) => everyday(host::entry(host, sources)?).run(stop()?).await,
-        Command::Join(join) => everyday(join::entry(join, sources)?).run(stop()?).await,
-        Command::Relay(relay) => everyday(relay::entry(relay, sources)?).run(stop()?).await,
-        Command::Run(run) => Run::new(run, &args, sources, output)?.run().await,
-        Command::Demo(demo) => demo::run(*demo, args.shown, output, stop()?).await,
-        Command::Config(_) | Command::Status | Command::Stop(_) => Ok(()),
-    }
+    everyday.run(stop).await
 }
 
 /// Reads an address to listen on, typed as `what`.
@@ -69,4 +72,16 @@ fn trusted(typed: &Trusted, sources: &Sources) -> Result<Vec<Network>, Failure> 
         .collect();
     let what = sources.name("relays", "--trust-relay", "VIA6_TRUST_RELAY");
     networks.map_err(|error| Failure::address(what, &error))
+}
+
+/// Where metrics are to be served, if anywhere.
+fn metrics_at(typed: &Watched, sources: &Sources) -> Result<Option<Listen>, Failure> {
+    let Some(text) = &typed.metrics else {
+        return Ok(None);
+    };
+    let what = sources.name("metrics", "--metrics", "VIA6_METRICS");
+    let listen = metrics::address(text).map_err(|error| {
+        Failure::usage(format!("cannot read {what}: {error}")).hint(metrics::EXAMPLE)
+    })?;
+    Ok(Some(listen))
 }

@@ -20,6 +20,7 @@ use crate::control::{Claim, claim};
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
 use crate::instance::{Added, Applied, Asked, Instance};
+use crate::metrics::{self, Served};
 use crate::narrator::{Narrator, Showing, Sink};
 use crate::output::Output;
 use crate::reading::Sources;
@@ -44,6 +45,8 @@ struct Running<'a> {
     process: Arc<Narrator>,
     /// What the file says, as far as it was carried out.
     now: Resolved,
+    /// The metrics that it asks for.
+    served: Option<Served>,
     /// Relays of the file that have not ended.
     endings: JoinSet<(String, Result<(), Failure>)>,
 }
@@ -114,6 +117,7 @@ impl<'a> Run<'a> {
             },
             process: Arc::clone(&process),
             now: resolved,
+            served: None,
             endings: JoinSet::new(),
         };
         let screen = Screen::of(self.output);
@@ -167,9 +171,11 @@ impl Running<'_> {
     async fn carry(&mut self, mut hangup: Hangup, wish: &Shutdown) -> Result<(), Failure> {
         let mut watch = Watch::new(self.run.file.clone()).await;
         let entries: Vec<_> = self.now.entries().cloned().collect();
+        let metrics = bound(&self.now)?;
         let applied = self.instance.apply(&entries, &self.asked).await;
         let applied = applied.map_err(|failures| self.first_of(failures))?;
         self.attend(applied.added);
+        self.serve(metrics);
         self.process.say(&format!(
             "\nRunning {} of {}; edit it to change them. Press Ctrl-C to stop.",
             self.now.count(),
@@ -212,15 +218,27 @@ impl Running<'_> {
             Err(failure) => return self.stays(&[failure]),
         };
         let entries: Vec<Entry> = resolved.entries().cloned().collect();
+        let has_moved = resolved.metrics() != self.now.metrics();
+        let metrics = match has_moved.then(|| bound(&resolved)).transpose() {
+            Ok(metrics) => metrics,
+            Err(failure) => return self.stays(&[failure]),
+        };
         match self.instance.apply(&entries, &self.asked).await {
             Ok(applied) => {
                 self.asked.shown.set(resolved.shown());
                 self.now = resolved;
                 self.tell(&applied, asked_for);
                 self.attend(applied.added);
+                if let Some(metrics) = metrics {
+                    self.serve(metrics);
+                }
             }
             Err(failures) => self.stays(&failures),
         }
+    }
+
+    fn serve(&mut self, metrics: Option<metrics::Bound>) {
+        self.served = metrics.map(|bound| bound.serve(self.instance, &self.asked));
     }
 
     fn stays(&self, failures: &[Failure]) {
@@ -288,4 +306,11 @@ impl Running<'_> {
         }
         first.unwrap_or_else(|| Failure::runtime("cannot run the file"))
     }
+}
+
+/// Listens for the metrics that are asked for, if any are.
+fn bound(resolved: &Resolved) -> Result<Option<metrics::Bound>, Failure> {
+    let at = resolved.metrics();
+    at.map(|at| metrics::Bound::new(at, Origin::File, resolved.entries()))
+        .transpose()
 }

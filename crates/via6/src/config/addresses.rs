@@ -6,8 +6,8 @@ use toml::de::DeValue;
 use via6_core::addr::{AddrError, HostPort, Listen, Network};
 
 use super::keys::Takes;
-use super::metrics_address;
 use super::section::{Placed, Reader, Section, placed};
+use crate::metrics;
 
 /// Whether a pasted line asks for TCP, and whether for UDP.
 pub(super) type Asked = (bool, bool);
@@ -40,7 +40,7 @@ impl Reader<'_> {
 
     pub(super) fn metrics(&mut self, section: &Section<'_>) -> Option<Placed<Listen>> {
         let text = self.text(section, "metrics", true)?;
-        let metrics = metrics_address(&text.value);
+        let metrics = metrics::address(&text.value);
         let place = text.place;
         match metrics {
             Ok(value) => Some(Placed { value, place }),

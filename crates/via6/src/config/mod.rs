@@ -27,11 +27,10 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::net::Ipv4Addr;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
-use via6_core::addr::{AddrError, Listen};
+use via6_core::addr::Listen;
 use via6_core::limits::CONFIG_ENTRIES_MAX;
 
 use self::keys::TOP;
@@ -187,12 +186,4 @@ fn read_all(reader: &mut Reader<'_>, file: &str, top: &DeTable<'_>) -> Option<Co
         splice: splice.map(|value| reader.sourced(value)),
         entries: entries.filter(|entries| !entries.is_empty())?,
     })
-}
-
-/// ADDR:PORT, or a port of this computer alone.
-pub(crate) fn metrics_address(text: &str) -> Result<Listen, AddrError> {
-    match text.trim().trim_start_matches(':').parse() {
-        Ok(port) => Ok(entries::at(Ipv4Addr::LOCALHOST.into(), port)),
-        Err(_) => Listen::parse(text),
-    }
 }

@@ -4,10 +4,11 @@
 use via6_core::addr::Listen;
 
 use super::clash::{METRICS, Place};
-use super::{Config, Settings, Source, Sourced, metrics_address};
+use super::{Config, Settings, Source, Sourced};
 use crate::args::{Run, Shown, Splice};
 use crate::entry::Entry;
 use crate::failure::Failure;
+use crate::metrics;
 use crate::narrator::Role;
 use crate::reading::Sources;
 
@@ -26,14 +27,13 @@ impl Overrides {
     /// Those among the flags and variables of `run`.
     pub(crate) fn of(run: &Run, shown: Shown, sources: &Sources) -> Result<Self, Failure> {
         let metrics = match (
-            &run.metrics,
+            &run.watched.metrics,
             sources.of("metrics", "--metrics", "VIA6_METRICS"),
         ) {
             (Some(text), Some(source)) => {
                 let what = sources.name("metrics", "--metrics", "VIA6_METRICS");
-                let value = metrics_address(text).map_err(|error| {
-                    Failure::usage(format!("cannot read {what}: {error}"))
-                        .hint("for instance: --metrics 9646")
+                let value = metrics::address(text).map_err(|error| {
+                    Failure::usage(format!("cannot read {what}: {error}")).hint(metrics::EXAMPLE)
                 })?;
                 Some(Sourced { value, source })
             }
@@ -224,5 +224,5 @@ fn check_metrics(metrics: &Sourced<Listen>, settings: &[Settings]) -> Result<(),
         "cannot serve metrics on {}: {title} in line {line} listens there",
         metrics.value
     );
-    Err(Failure::usage(message).hint("for instance: --metrics 9646"))
+    Err(Failure::usage(message).hint(metrics::EXAMPLE))
 }

@@ -1,12 +1,13 @@
 //! What the instance does about what other via6 processes ask of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use super::{Added, Asked, Instance};
 use crate::control::{self, Attached, Carry, Client, Handler, Refusal, Stop, Stopping, Stream};
 use crate::entry::Origin;
 use crate::failure::Failure;
+use crate::metrics;
 use crate::narrator::{Showing, Sink};
 use crate::state::Home;
 use crate::status::Status;
@@ -101,7 +102,18 @@ impl Handler for Desk {
         if self.instance.shutdown().is_draining() {
             return client.hand_back().await;
         }
-        let Carry { entry, shown, .. } = carry;
+        let Carry {
+            entry,
+            shown,
+            metrics,
+        } = carry;
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(&at, Origin::Command, [&entry]))
+            .transpose();
+        let metrics = match metrics {
+            Ok(metrics) => metrics,
+            Err(failure) => return client.refuse(Refusal::from(&failure)).await,
+        };
         let prepared = match self.instance.prepare(entry, Origin::Command).await {
             Ok(prepared) => prepared,
             Err(failure) => return client.refuse(Refusal::from(&failure)).await,
@@ -115,7 +127,10 @@ impl Handler for Desk {
             labelled: false,
         };
         match self.instance.commit(prepared, &asked).await {
-            Ok(added) => self.attend(added, attached).await,
+            Ok(added) => {
+                let _served = metrics.map(|bound| bound.serve(&self.instance, &asked));
+                self.attend(added, attached).await;
+            }
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
         }
     }

@@ -22,10 +22,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use via6_relay::{Descriptors, Engine, Running, Shutdown, Totals, raise_descriptor_limit};
+use via6_relay::{Descriptors, Engine, Lease, Running, Shutdown, Totals, raise_descriptor_limit};
 
-pub(crate) use self::adding::{Added, Asked, Prepared};
-pub(crate) use self::bound::{Bound, Held};
+pub(crate) use self::adding::{Added, Asked};
+pub(crate) use self::bound::{Bound, Held, local_address};
 pub(crate) use self::desk::Desk;
 pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
@@ -94,6 +94,11 @@ impl Instance {
     /// Stops every relay.
     pub(crate) fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
+    }
+
+    /// Sets descriptors aside for something beside the relays. None if too few are left for that.
+    pub(crate) fn set_aside(&self, descriptors: u32) -> Option<Lease> {
+        self.0.descriptors.lease(descriptors)
     }
 
     /// Drains every relay, and waits until all have ended and said so. Nothing is begun any more.

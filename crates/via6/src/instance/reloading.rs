@@ -29,7 +29,7 @@ enum Step {
     /// Nothing.
     Keep,
     /// The relay that there is is to be so, and to listen there.
-    Change(Carried, Bound),
+    Change(Box<Carried>, Bound),
     /// There is none yet.
     Begin(Bound),
 }
@@ -67,7 +67,7 @@ impl Instance {
             }
             match bind(entry, there, &free, &theirs) {
                 Ok(bound) => steps.push(match there {
-                    Some(carried) => Step::Change(carried.clone(), bound),
+                    Some(carried) => Step::Change(Box::new(carried.clone()), bound),
                     None => Step::Begin(bound),
                 }),
                 Err(failure) => failures.push(failure),

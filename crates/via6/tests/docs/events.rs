@@ -65,7 +65,7 @@ fn emitted() -> &'static [Value] {
 fn played() -> String {
     let game = Game::on("127.0.0.1");
     let line = format!(
-        "via6 host --open {} --listen [::1]:0 --json -v",
+        "via6 host --open {} --listen [::1]:0 --metrics 0 --json -v",
         game.address
     );
     let via6 = via6(&line).start();
@@ -259,7 +259,8 @@ fn numbers_of_the_reasons_are_the_limits() {
 }
 
 /// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, those
-/// of the state folder, and those of the announcements, which are the only words with hyphens there.
+/// of the state folder, and those of the announcements and of metrics, which are the only words with
+/// hyphens there.
 fn kinds_in_the_source() -> BTreeSet<String> {
     let is_kind = |word: &&str| {
         let parts = word.split('-');
@@ -275,8 +276,14 @@ fn kinds_in_the_source() -> BTreeSet<String> {
         let kind = source.split("fn kind(").nth(1).expect("a function kind");
         kind.split("fn ").next().unwrap_or_default().to_owned()
     };
-    let commands: String = ["host", "join", "mod"]
-        .map(|role| read(&format!("crates/via6/src/announce/{role}.rs")))
+    let announcing = [
+        "announce/host",
+        "announce/join",
+        "announce/mod",
+        "metrics/mod",
+    ];
+    let commands: String = announcing
+        .map(|file| read(&format!("crates/via6/src/{file}.rs")))
         .concat();
     let quoted = |text: &str, is_kind: &dyn Fn(&&str) -> bool| -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);

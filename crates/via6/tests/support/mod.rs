@@ -18,6 +18,8 @@ pub mod game;
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod pty;
+#[cfg(target_os = "linux")]
+pub mod scraper;
 mod text;
 
 use std::collections::BTreeMap;

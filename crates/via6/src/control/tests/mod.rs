@@ -223,7 +223,7 @@ fn carry(name: &str) -> Carry {
             json: true,
             plain: false,
         },
-        metrics: Some("127.0.0.1:9100".parse().unwrap()),
+        metrics: Some(Listen::parse("127.0.0.1:9100").unwrap()),
     }
 }
 
