@@ -5,9 +5,11 @@
 #   scripts/setup-tests.sh games lab         only these groups: games, lab, metrics, windows,
 #                                            bench-tests
 #   scripts/setup-tests.sh bench             the relays that the benchmark compares with
+#   scripts/setup-tests.sh picture           what scripts/picture.py reads the terminal with
 #
-# Debian packages go into the system, npm packages and Prometheus into .test-parts (VIA6_TEST_PARTS names
-# another folder). What is there already is left alone, so a second run takes a moment. Elsewhere, or without
+# Debian packages go into the system, npm and Python packages and Prometheus into .test-parts
+# (VIA6_TEST_PARTS names another folder). What is there already is left alone, so a second run takes a
+# moment. Elsewhere, or without
 # root, it says what to install by hand and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,9 +22,9 @@ main() {
     ((${#groups[@]})) || groups=(lab games metrics windows bench-tests)
     for group in "${groups[@]}"; do
         case $group in
-        games | lab | metrics | windows | bench-tests | bench) ;;
+        games | lab | metrics | windows | bench-tests | bench | picture) ;;
         *)
-            echo "error: no group '$group': there are games, lab, metrics, windows, bench-tests and bench" >&2
+            echo "error: no group '$group': there are games, lab, metrics, windows, bench-tests, bench and picture" >&2
             exit 2
             ;;
         esac
@@ -31,6 +33,7 @@ main() {
     for group in "${groups[@]}"; do
         case $group in
         games) install_minecraft ;;
+        picture) install_emulator ;;
         metrics) install_prometheus ;;
         esac
         echo "setup-tests.sh: $group: ready"
@@ -53,6 +56,8 @@ packages_of() {
     # needs them, so they are installed only when asked for. Debian may start some as services, which
     # the benchmark has nothing to do with.
     bench) echo socat valgrind 6tunnel haproxy nginx libnginx-mod-stream rinetd ;;
+    # For one picture, so only when asked for.
+    picture) echo iproute2 python3 python3-pip ;;
     # The recipe and its reasons are in scripts/check-windows.sh.
     windows) echo cargo-web rust-web-src gcc-mingw-w64-x86-64-posix wine64 python3 ;;
     esac
@@ -92,6 +97,14 @@ install_minecraft() {
     cp "$from/package.json" "$from/package-lock.json" "$to"
     npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error
     cp "$from/package-lock.json" "$to/installed-lock.json"
+}
+
+# A terminal's screen for scripts/picture.py.
+install_emulator() {
+    local version=0.8.2 to=$parts/python
+    [[ -d $to/pyte-$version.dist-info ]] && return
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --target "$to" --upgrade "pyte==$version"
 }
 
 # Its two programs out of Debian's package, which is not installed: that would start a service, and keep

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use tempfile::TempDir;
 
 use crate::chain::Protocol;
 use crate::events::Events;
@@ -104,6 +105,8 @@ pub struct Via6 {
     output: Output,
     /// Open, but not read.
     held: Option<(ChildStdout, ChildStderr)>,
+    /// Its state folder.
+    _home: TempDir,
 }
 
 impl Via6 {
@@ -119,6 +122,9 @@ impl Via6 {
             arguments.extend(["--splice".into(), start.splice.to_string()]);
         }
         let mut command = system::bound_to_us(program, start.descriptors);
+        // One that found another running would have it do the work.
+        let home = tempfile::tempdir().during("making a state folder")?;
+        command.env("VIA6_STATE", home.path());
         command.args(&arguments).stdin(Stdio::null());
         if start.output != Output::UnreadLog {
             command.arg("--json");
@@ -142,6 +148,7 @@ impl Via6 {
             stderr: Arc::default(),
             output: start.output,
             held: None,
+            _home: home,
         };
         process.watch(stdout, stderr)?;
         process.address = process.find_address(protocol)?;

@@ -5,6 +5,7 @@ native one, so a test that fails under Wine can be tried natively first.
 """
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -19,8 +20,10 @@ DEADLINE = 60.0
 class Via6:
     """One running via6 with `--json`; use as a context manager."""
 
-    def __init__(self, command, *arguments):
+    def __init__(self, command, *arguments, state=None):
         self.arguments = arguments
+        # One that found another running would have it do the work.
+        self._home = tempfile.TemporaryDirectory()
         self.seen = []
         self._events = queue.Queue()
         self._stderr = tempfile.TemporaryFile()
@@ -29,6 +32,7 @@ class Via6:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
+            env={**os.environ, "VIA6_STATE": state or self._home.name},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -51,6 +55,7 @@ class Via6:
             print(f"\n--- via6 {' '.join(self.arguments)}: events, then its log")
             print(*self.seen, self.log(), sep="\n")
         self._stderr.close()
+        self._home.cleanup()
 
     def log(self):
         """What it has written to stderr so far."""

@@ -234,6 +234,8 @@ fn command(
     for argument in words {
         command.arg(places.fill(argument)?);
     }
+    // A via6 that found another running would have it do the work.
+    command.env("VIA6_STATE", log.with_extension("state"));
     command.envs(environment);
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command

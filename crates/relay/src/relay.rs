@@ -229,6 +229,13 @@ impl Running {
         self.0.shared.shutdown.is_draining()
     }
 
+    /// Live sessions and flows at this moment.
+    #[must_use]
+    pub fn live(&self) -> (usize, usize) {
+        let shared = &self.0.shared;
+        (shared.sessions.len(), shared.flows.len())
+    }
+
     fn terms(&self) -> MutexGuard<'_, Arc<Terms>> {
         self.0.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,6 +6,8 @@
     reason = "these comments are help texts"
 )]
 
+use std::path::PathBuf;
+
 use clap::builder::{BoolishValueParser, Styles};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -28,10 +30,12 @@ pub(crate) struct Args {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) shown: Shown,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// How much is told, and in which form.
-#[derive(Clone, Copy, Debug, ClapArgs)]
+#[derive(Clone, Copy, Debug, ClapArgs, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Shown {
     /// Tell more: -v each connection made, -vv every refusal and dropped datagram as well
     #[arg(short, long, global = true, action = ArgAction::Count, env = "VIA6_VERBOSE")]
@@ -44,6 +48,27 @@ pub(crate) struct Shown {
     /// Write events to standard output, one JSON object a line, and no other text there
     #[arg(long, global = true, env = "VIA6_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+
+    /// Plain lines on a terminal as well: no live view
+    // Of this terminal, whoever carries the work.
+    #[serde(skip)]
+    #[arg(long, global = true, env = "VIA6_PLAIN", value_parser = BoolishValueParser::new())]
+    pub(crate) plain: bool,
+}
+
+impl Shown {
+    /// Whether a terminal may show a live view below the lines.
+    pub(crate) fn is_live(self) -> bool {
+        !(self.quiet || self.json || self.plain)
+    }
+}
+
+/// What one run leaves to the next, and where a running via6 is found.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Place {
+    /// Where via6 keeps what it remembers
+    #[arg(long, global = true, value_name = "DIR", env = "VIA6_STATE")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,8 +100,36 @@ pub(crate) enum Command {
   via6 relay udp 0.0.0.0:27015 '[2001:db8::1234]:43325'"
     )]
     Relay(Relay),
+    /// Run many of the above from one file
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 run via6.toml                         every host, join and relay of the file
+  via6 run via6.toml --metrics 9646          the same, with metrics on 127.0.0.1:9646"
+    )]
+    Run(Run),
+    /// Check a file of `via6 run`, or show what it comes to
+    #[command(
+        args_override_self = true,
+        subcommand_value_name = "check|show",
+        after_help = "Examples:
+  via6 config check via6.toml                every mistake in it, or that it is fine
+  via6 config show via6.toml                 every value, and where it comes from"
+    )]
+    Config(ConfigCommand),
     /// See it work on this computer alone: a tiny game, a host and a join
     Demo(Demo),
+    /// Show what the running via6 does, and who is playing
+    Status,
+    /// Stop the running via6, or one of its relays
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 stop                                  nobody new; who is playing has some seconds
+  via6 stop --now                            at once
+  via6 stop join                             only the relay that `via6 status` calls join"
+    )]
+    Stop(StopArgs),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -231,9 +284,66 @@ pub(crate) enum Protocol {
     Udp,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) file: File,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+
+    // Of every entry, whatever the file says.
+    #[command(flatten)]
+    pub(crate) passing: Passing,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct File {
+    /// The file, in TOML
+    #[arg(value_name = "FILE", env = "VIA6_FILE", id = "file")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfigCommand {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Tell every mistake in a file, or that it is fine
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config check via6.toml
+  via6 config check via6.toml --json         for an editor or a script"
+    )]
+    Check(File),
+    /// Show every value that a file comes to, and where it comes from
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config show via6.toml
+  via6 config show via6.toml --splice never  what `via6 run` would make of the same flags"
+    )]
+    Show(Run),
+}
+
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Demo {
     /// End after the self-check
     #[arg(long, env = "VIA6_CHECK", value_parser = BoolishValueParser::new())]
     pub(crate) check: bool,
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct StopArgs {
+    /// Which relay to stop, as `via6 status` calls it; without, all of them
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// End live sessions too, at once
+    #[arg(long, env = "VIA6_NOW", value_parser = BoolishValueParser::new())]
+    pub(crate) now: bool,
 }

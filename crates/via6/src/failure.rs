@@ -17,6 +17,7 @@ pub(crate) mod code {
 pub(crate) struct Failure {
     message: String,
     detail: Option<String>,
+    report: Option<String>,
     hint: Option<String>,
     code: u8,
     help: bool,
@@ -27,6 +28,7 @@ impl Failure {
         Self {
             message: message.into(),
             detail: None,
+            report: None,
             hint: None,
             code: code::USAGE,
             help: false,
@@ -47,6 +49,12 @@ impl Failure {
 
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Several paragraphs of their own, such as the problems of a file.
+    pub(crate) fn report(mut self, report: impl Into<String>) -> Self {
+        self.report = Some(report.into());
         self
     }
 
@@ -107,6 +115,16 @@ impl Failure {
         &self.message
     }
 
+    /// The lines below the message.
+    pub(crate) fn details(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The hint.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.code
     }
@@ -117,6 +135,9 @@ impl fmt::Display for Failure {
         write!(f, "error: {}", self.message)?;
         if let Some(detail) = &self.detail {
             write!(f, "\n  {detail}")?;
+        }
+        if let Some(report) = &self.report {
+            write!(f, "\n\n{report}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n\nhint: {hint}")?;

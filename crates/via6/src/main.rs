@@ -3,6 +3,8 @@
 mod announce;
 mod args;
 mod command;
+mod config;
+mod control;
 mod entry;
 mod failure;
 mod global_address;
@@ -12,22 +14,24 @@ mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod state;
 mod status;
 mod stop;
+mod view;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::narrator::Sink;
 use crate::output::Output;
 
 fn main() -> ExitCode {
     let (args, sources) = match reading::read() {
         Ok(read) => read,
-        Err(failure) => return finish(&Output::start(), Some(failure)),
+        Err(failure) => return finish(&Output::start(false), Some(failure)),
     };
-    let output = Arc::new(Output::start());
+    let output = Arc::new(Output::start(args.shown.is_live()));
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -44,7 +48,7 @@ fn main() -> ExitCode {
 fn finish(output: &Output, failure: Option<Failure>) -> ExitCode {
     let code = failure.map_or(ExitCode::SUCCESS, |failure| {
         if failure.is_help() {
-            output.data(failure.message().to_owned());
+            output.data(failure.message());
         } else {
             output.log(failure.to_string());
         }

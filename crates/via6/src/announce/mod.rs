@@ -32,11 +32,10 @@ pub(crate) fn elsewhere(entry: &Entry, origin: Origin) -> String {
     let mut listen = entry.listen.clone();
     listen.port = another_port(listen.port);
     let (port, flags) = (listen.port, carried_flags(entry.carried));
-    let trusted: String = entry
-        .trusted
-        .iter()
-        .map(|network| format!(" --trust-relay {network}"))
-        .collect();
+    let mut trusted = String::new();
+    for network in &entry.trusted {
+        trusted = trusted + " --trust-relay " + &network.to_string();
+    }
     if origin == Origin::File {
         let (role, name) = (entry.role.label(), &entry.name);
         return match entry.role {

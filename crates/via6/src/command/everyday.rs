@@ -1,50 +1,214 @@
-//! `host`, `join` and `relay`: one entry, until Ctrl-C.
+//! `host`, `join` and `relay`: one entry, until Ctrl-C. The via6 that runs already carries it, if there
+//! is one; else this process does, for itself and for those that come after it. Whoever carries it, it
+//! looks the same here, and it goes on when the other one ends.
 
 use std::sync::Arc;
 
+use serde_json::json;
+use tokio::time::{Instant, sleep};
 use via6_core::addr::Listen;
+use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
+use via6_relay::Shutdown;
 
-use crate::args::Shown;
+use super::alongside::alongside;
+use crate::args::{Place, Shown};
+use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim, connect};
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
 use crate::instance::{Asked, Instance};
 use crate::metrics;
-use crate::narrator::{Role, Showing, Sink};
+use crate::narrator::{Narrator, Role, Showing, Sink};
 use crate::output::Output;
+use crate::state::{Folder, Home, Lock};
+use crate::status::Status;
 use crate::stop::Stop;
+use crate::view::Screen;
 
-pub(super) async fn run(
-    entry: Entry,
-    metrics: Option<Listen>,
-    shown: Shown,
-    output: &Arc<Output>,
-    stop: Stop,
-) -> Result<(), Failure> {
-    let instance = Instance::start()?;
-    // Before anything is announced that would then not come about.
-    let metrics = metrics
-        .map(|at| metrics::Bound::new(&at, Origin::Command, [&entry]))
-        .transpose()?;
-    let asked = Asked {
-        origin: Origin::Command,
-        sink: Arc::clone(output) as Arc<dyn Sink>,
-        shown: Showing::new(shown),
-        labelled: false,
-    };
-    let (narrator, role) = (asked.narrator(&entry), entry.role);
-    let carried = async {
-        let added = instance.add(entry, &asked).await?;
-        let _served = metrics.map(|bound| bound.serve(&instance, &asked));
-        if role != Role::Relay {
-            narrator.say("Press Ctrl-C to stop.");
+/// What is to be done, and how it is to be told of.
+pub(super) struct Everyday<'a> {
+    pub(super) entry: Entry,
+    pub(super) metrics: Option<Listen>,
+    pub(super) shown: Shown,
+    pub(super) place: &'a Place,
+    pub(super) output: &'a Arc<Output>,
+}
+
+/// What comes after another via6 has been asked.
+enum Then {
+    /// It carried the work to its end.
+    Done(Result<(), Failure>),
+    /// It is about to end: the work is to be claimed anew.
+    Again,
+    /// It cannot be talked with.
+    Alone(Unreachable),
+}
+
+impl Everyday<'_> {
+    pub(super) async fn run(self, stop: Stop) -> Result<(), Failure> {
+        let wish = Shutdown::new();
+        tokio::select! {
+            outcome = self.carry_out(&wish) => outcome,
+            never = stop.watch(&wish) => match never {},
         }
-        // Its end is told before the sender goes.
-        let outcome = added.ended.await.unwrap_or(Ok(()));
-        instance.close().await;
-        outcome
-    };
-    tokio::select! {
-        outcome = carried => outcome,
-        never = stop.watch(instance.shutdown()) => match never {},
     }
+
+    async fn carry_out(&self, wish: &Shutdown) -> Result<(), Failure> {
+        let folder = match Folder::open(self.place.state.as_deref()) {
+            Ok(folder) => folder,
+            Err(trouble) => {
+                self.narrator().warn(trouble.kind(), &trouble.to_string());
+                return self.carry_here(None, wish).await;
+            }
+        };
+        // One that ends keeps the lock until its sessions have.
+        let mut until = None;
+        while !wish.is_draining() {
+            let connection = match claim(&folder).await {
+                Ok(Claim::Ours(lock)) => {
+                    return self.carry_here(Some((&folder, Arc::new(lock))), wish).await;
+                }
+                Ok(Claim::Theirs(connection)) => connection,
+                Err(trouble) => {
+                    self.narrator().warn(trouble.kind(), &trouble.to_string());
+                    return self.carry_here(None, wish).await;
+                }
+            };
+            match self.hand_over(&folder, connection, wish).await {
+                Then::Done(outcome) => return outcome,
+                Then::Again => {
+                    let patience = DRAIN_TIMEOUT + STOP_MARGIN;
+                    let until = *until.get_or_insert_with(|| Instant::now() + patience);
+                    if Instant::now() >= until {
+                        return self.carry_here(None, wish).await;
+                    }
+                    sleep(CONTROL_RETRY).await;
+                }
+                Then::Alone(error) => {
+                    let text =
+                        format!("{error}; this one runs beside it, unknown to `via6 status`");
+                    self.narrator().warn("control-unavailable", &text);
+                    return self.carry_here(None, wish).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the other via6 carry it, and tells what that tells.
+    async fn hand_over(&self, folder: &Folder, connection: Connection, wish: &Shutdown) -> Then {
+        let carry = Carry {
+            entry: self.entry.clone(),
+            shown: self.shown,
+            metrics: self.metrics.clone(),
+        };
+        let mut carried = match connection.carry(carry).await {
+            Ok(carried) => carried,
+            Err(Unreachable::Refused(refusal)) => return Then::Done(Err(refusal.into())),
+            Err(Unreachable::Ending | Unreachable::Gone) => return Then::Again,
+            Err(error) => return Then::Alone(error),
+        };
+        let narrator = self.narrator();
+        let (pid, name) = (carried.pid(), carried.name().to_owned());
+        narrator.emit(json!({ "event": "handed_over", "pid": pid, "as": name }));
+        narrator.say(&format!(
+            "The via6 that runs already (process {pid}) carries this, as {name}. Press Ctrl-C to stop."
+        ));
+        let screen = Screen::of(self.output);
+        let mut viewing = std::pin::pin!(async {
+            match screen {
+                Some(screen) => screen.run(async || status_there(folder, &name).await).await,
+                None => std::future::pending().await,
+            }
+        });
+        let (mut drains, mut ends) = (false, false);
+        loop {
+            let told = tokio::select! {
+                told = carried.next() => told,
+                never = &mut viewing => match never {},
+                () = wish.draining(), if !drains => {
+                    drains = true;
+                    carried.drain().await;
+                    continue;
+                }
+                () = wish.ending(), if !ends => {
+                    ends = true;
+                    carried.now().await;
+                    continue;
+                }
+                // It was told to end at once, and says nothing.
+                () = sleep(CONTROL_REPLY_TIME), if ends => return Then::Done(Ok(())),
+            };
+            match told {
+                Ok(Told::Line(Stream::Data, line)) => self.output.data(line),
+                Ok(Told::Line(Stream::Log, line)) => self.output.log(line),
+                Ok(Told::Missed(lines)) => self.output.missed(lines),
+                Ok(Told::Ended(None)) => return Then::Done(Ok(())),
+                Ok(Told::Ended(Some(refusal))) => return Then::Done(Err(refusal.into())),
+                // Whoever wanted the end has it.
+                Ok(Told::HandedBack) | Err(_) if drains => return Then::Done(Ok(())),
+                Ok(Told::HandedBack) | Err(_) => {
+                    narrator.emit(json!({ "event": "handed_back", "pid": pid }));
+                    narrator.say(&format!(
+                        "The via6 that carried this (process {pid}) ends; this one goes on with it."
+                    ));
+                    return Then::Again;
+                }
+            }
+        }
+    }
+
+    /// Carries it, and what others hand over meanwhile.
+    async fn carry_here(
+        &self,
+        held: Option<(&Folder, Arc<Lock>)>,
+        wish: &Shutdown,
+    ) -> Result<(), Failure> {
+        let instance = Instance::start(wish)?;
+        // Before anything is announced that would then not come about.
+        let metrics = self.metrics.as_ref();
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(at, Origin::Command, [&self.entry]))
+            .transpose()?;
+        let process = Arc::new(self.narrator());
+        let home = Home::open(held, Arc::clone(&process));
+        let asked = Asked {
+            origin: Origin::Command,
+            sink: Arc::clone(self.output) as Arc<dyn Sink>,
+            shown: Showing::new(self.shown),
+            labelled: false,
+        };
+        let carried = async {
+            let prepared = instance
+                .prepare(self.entry.clone(), Origin::Command)
+                .await?;
+            home.remember(&prepared.entry);
+            let added = instance.commit(prepared, &asked).await?;
+            let _served = metrics.map(|bound| bound.serve(&instance, &asked));
+            if self.entry.role != Role::Relay {
+                process.say("Press Ctrl-C to stop.");
+            }
+            // Its end is told before the sender goes.
+            let outcome = added.ended.await.unwrap_or(Ok(()));
+            instance.close().await;
+            outcome
+        };
+        let screen = Screen::of(self.output);
+        alongside(&instance, &home, &process, screen, carried).await
+    }
+
+    /// For what concerns no relay.
+    fn narrator(&self) -> Narrator {
+        let sink = Arc::clone(self.output) as Arc<dyn Sink>;
+        Narrator::of_process(sink, Showing::new(self.shown))
+    }
+}
+
+/// How the relay of this name is, which the via6 that runs carries; nothing, if that does not say.
+async fn status_there(folder: &Folder, name: &str) -> Status {
+    let asked = async { connect(folder).await?.status().await };
+    let mut status = asked
+        .await
+        .unwrap_or_else(|_: Unreachable| Status::default());
+    status.entries.retain(|entry| entry.name == name);
+    status
 }

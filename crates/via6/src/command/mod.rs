@@ -1,15 +1,22 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
+mod alongside;
+mod config;
 mod demo;
 mod everyday;
 mod host;
 mod join;
 mod relay;
+mod run;
+mod status;
+mod stop;
 
 use std::sync::Arc;
 
 use via6_core::addr::{Listen, Network};
 
+use self::everyday::Everyday;
+use self::run::Run;
 use crate::args::{Args, Command, Trusted, Watched};
 use crate::failure::Failure;
 use crate::metrics;
@@ -23,16 +30,33 @@ pub(crate) async fn run(
     sources: &Sources,
     output: &Arc<Output>,
 ) -> Result<(), Failure> {
+    // They wait for nothing of their own: Ctrl-C ends them as it ends any program.
+    match &args.command {
+        Command::Status => return status::run(&args, output).await,
+        Command::Stop(typed) => return stop::run(typed, &args, output).await,
+        Command::Config(config) => {
+            return config::run(&config.action, args.shown, sources, output);
+        }
+        Command::Run(run) => return Run::new(run, &args, sources, output)?.run().await,
+        Command::Host(_) | Command::Join(_) | Command::Relay(_) | Command::Demo(_) => {}
+    }
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
     let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
-    let (entry, watched) = match args.command {
-        Command::Host(host) => (host::entry(&host, sources)?, host.watched),
-        Command::Join(join) => (join::entry(&join, sources)?, join.watched),
-        Command::Relay(relay) => (relay::entry(&relay, sources)?, relay.watched),
-        Command::Demo(demo) => return demo::run(demo, args.shown, output, stop).await,
+    let (entry, watched) = match &args.command {
+        Command::Host(host) => (host::entry(host, sources)?, &host.watched),
+        Command::Join(join) => (join::entry(join, sources)?, &join.watched),
+        Command::Relay(relay) => (relay::entry(relay, sources)?, &relay.watched),
+        Command::Demo(demo) => return demo::run(*demo, args.shown, output, stop).await,
+        Command::Run(_) | Command::Config(_) | Command::Status | Command::Stop(_) => return Ok(()),
     };
-    let metrics = metrics_at(&watched, sources)?;
-    everyday::run(entry, metrics, args.shown, output, stop).await
+    let everyday = Everyday {
+        entry,
+        metrics: metrics_at(watched, sources)?,
+        shown: args.shown,
+        place: &args.place,
+        output,
+    };
+    everyday.run(stop).await
 }
 
 /// Reads an address to listen on, typed as `what`.

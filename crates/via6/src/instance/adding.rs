@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 use via6_relay::{Policy, Relay, Running, Settings, Splicing, Totals, look};
 
 use super::bound::{Bound, Held, local_address};
@@ -35,6 +35,13 @@ impl Asked {
     }
 }
 
+/// An entry that has its listeners, and nothing else yet.
+pub(crate) struct Prepared {
+    pub(crate) entry: Entry,
+    bound: Bound,
+    _one_at_a_time: OwnedMutexGuard<()>,
+}
+
 /// An entry that has begun.
 pub(crate) struct Added {
     /// What it is called: as it was asked to be, or with a number behind.
@@ -45,15 +52,30 @@ pub(crate) struct Added {
 }
 
 impl Instance {
-    /// Begins to relay for an entry, beside those there are. It gets another name if its own is taken.
-    pub(crate) async fn add(&self, mut entry: Entry, asked: &Asked) -> Result<Added, Failure> {
-        let _one_at_a_time = self.0.changing.lock().await;
+    /// Makes sure that there can be a relay for an entry, beside those there are. It gets another name
+    /// if its own is taken. Until [`commit`](Self::commit) no other change is made.
+    pub(crate) async fn prepare(
+        &self,
+        mut entry: Entry,
+        origin: Origin,
+    ) -> Result<Prepared, Failure> {
+        let one_at_a_time = Arc::clone(&self.0.changing).lock_owned().await;
         entry.name = self.free_name(&entry.name);
-        // Only what relays that drain still hold for their last flows can be taken over.
-        let held = self.held_by(|carried| carried.running.is_draining()).await;
+        // Only what is kept for its last flows alone can be taken over.
+        let held = self.free(|carried| !carried.running.is_draining()).await;
         let at = local_address(&entry.listen)?;
         let bound = Bound::new(at, entry.carried, &held)
-            .map_err(|error| Failure::bind(&error, &elsewhere(&entry, asked.origin)))?;
+            .map_err(|error| Failure::bind(&error, &elsewhere(&entry, origin)))?;
+        Ok(Prepared {
+            entry,
+            bound,
+            _one_at_a_time: one_at_a_time,
+        })
+    }
+
+    /// Says where it is, and begins to relay.
+    pub(crate) async fn commit(&self, prepared: Prepared, asked: &Asked) -> Result<Added, Failure> {
+        let Prepared { entry, bound, .. } = prepared;
         let narrator = asked.narrator(&entry);
         announce(&entry, &bound, &narrator).await;
         self.begin(entry, bound, asked.origin, narrator)
@@ -98,8 +120,16 @@ impl Instance {
         })
     }
 
-    /// The listeners of those relays that `which` names, retiring ones as well.
-    pub(super) async fn held_by(&self, which: impl Fn(&Carried) -> bool) -> Vec<Held> {
+    /// The listeners of this process but for those that the relays keep which `keeps` names.
+    pub(super) async fn free(&self, keeps: impl Fn(&Carried) -> bool) -> Vec<Held> {
+        let kept = self.listeners_of(keeps).await;
+        let mut all = self.0.engine.listeners().await;
+        all.retain(|held| !kept.contains(held));
+        all
+    }
+
+    /// Where those relays listen that `which` names.
+    pub(super) async fn listeners_of(&self, which: impl Fn(&Carried) -> bool) -> Vec<Held> {
         let those: Vec<_> = self
             .all()
             .into_iter()
@@ -107,10 +137,7 @@ impl Instance {
             .map(|carried| carried.running)
             .collect();
         let looks = look(&those, 0).await;
-        looks
-            .into_iter()
-            .flat_map(|look| look.listeners.into_iter().chain(look.retiring))
-            .collect()
+        looks.into_iter().flat_map(|look| look.listeners).collect()
     }
 
     fn free_name(&self, wanted: &str) -> String {

@@ -45,6 +45,8 @@ impl Instance {
             next.before.add_all(&gone.before);
             next.before.add_all(did);
         }
+        drop(carried);
+        self.0.gone.notify_waiters();
     }
 }
 

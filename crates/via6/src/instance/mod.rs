@@ -10,6 +10,7 @@
 
 mod adding;
 mod bound;
+mod desk;
 mod ending;
 mod reloading;
 mod sampling;
@@ -18,14 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use via6_relay::{
-    Descriptors, Engine, Lease, Running, Shutdown, Totals, look, raise_descriptor_limit,
-};
+use via6_relay::{Descriptors, Engine, Lease, Running, Shutdown, Totals, raise_descriptor_limit};
 
 pub(crate) use self::adding::{Added, Asked};
 pub(crate) use self::bound::{Bound, Held, local_address};
+pub(crate) use self::desk::Desk;
 pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
 use crate::entry::{Entry, Origin};
@@ -45,10 +46,12 @@ struct Inner {
     endings: TaskTracker,
     carried: Mutex<Vec<Carried>>,
     /// Held while relays are begun, changed or taken away: one change at a time.
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::Mutex<()>>,
     sampler: Mutex<Sampler>,
     serial: AtomicU64,
     began: Instant,
+    /// A relay has ended.
+    gone: Notify,
 }
 
 /// One relay.
@@ -70,20 +73,21 @@ struct Carried {
 const IDLE_LOOK: Duration = Duration::from_millis(5);
 
 impl Instance {
-    /// Without relays yet.
-    pub(crate) fn start() -> Result<Self, Failure> {
+    /// Without relays yet. They all stop with `shutdown`.
+    pub(crate) fn start(shutdown: &Shutdown) -> Result<Self, Failure> {
         let descriptors = Descriptors::new(raise_descriptor_limit());
         let engine = Engine::start(&descriptors).map_err(|error| Failure::cannot_go_on(&error))?;
         Ok(Self(Arc::new(Inner {
             engine,
             descriptors,
-            shutdown: Shutdown::new(),
+            shutdown: shutdown.clone(),
             endings: TaskTracker::new(),
             carried: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
+            changing: Arc::default(),
             sampler: Mutex::default(),
             serial: AtomicU64::new(0),
             began: Instant::now(),
+            gone: Notify::new(),
         })))
     }
 
@@ -104,18 +108,51 @@ impl Instance {
         self.0.endings.wait().await;
     }
 
+    /// Stops the relays of this name, or all: drains them, or ends them at once. Returns how many
+    /// there are.
+    pub(crate) fn stop(&self, name: Option<&str>, now: bool) -> usize {
+        let those = self.named(name);
+        for carried in &those {
+            let shutdown = carried.running.shutdown();
+            if now {
+                shutdown.now();
+            } else {
+                shutdown.drain();
+            }
+        }
+        those.len()
+    }
+
+    /// Live sessions and flows of the relays of this name, or of all.
+    pub(crate) fn live(&self, name: Option<&str>) -> (u64, u64) {
+        let live = self.named(name).into_iter().map(|one| one.running.live());
+        live.fold((0, 0), |(sessions, flows), (more, others)| {
+            (sessions + more as u64, flows + others as u64)
+        })
+    }
+
+    /// Waits until no relay of this name is left, or none at all. Cancel safe.
+    pub(crate) async fn ended(&self, name: Option<&str>) {
+        loop {
+            // Before the look: what ends after it is told.
+            let gone = self.0.gone.notified();
+            if self.named(name).is_empty() {
+                return;
+            }
+            gone.await;
+        }
+    }
+
+    fn named(&self, name: Option<&str>) -> Vec<Carried> {
+        let mut all = self.all();
+        all.retain(|carried| name.is_none_or(|name| carried.entry.name == name));
+        all
+    }
+
     /// Waits until no session is left, but no longer than `patience`. Cancel safe.
     pub(crate) async fn idle(&self, patience: Duration) {
         let idle = async {
-            loop {
-                let relays: Vec<_> = self.all().into_iter().map(|one| one.running).collect();
-                if look(&relays, 0)
-                    .await
-                    .iter()
-                    .all(|look| look.sessions_live == 0)
-                {
-                    return;
-                }
+            while self.live(None).0 > 0 {
                 sleep(IDLE_LOOK).await;
             }
         };

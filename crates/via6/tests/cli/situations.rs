@@ -222,6 +222,9 @@ fn a_port_that_is_kept_for_the_administrator() {
         std::fs::write(start, "1024").expect("a setting of this network");
         let program = Copy::new();
         let program = program.0.to_str().expect("a path in UTF-8");
+        let home = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).expect("giving it away");
+        let home = home.path().to_str().expect("a path in UTF-8");
         for (line, at, protocol, instead) in [
             (
                 "via6 host --open --port 80 25565",
@@ -250,7 +253,9 @@ fn a_port_that_is_kept_for_the_administrator() {
         ] {
             let unprivileged = "setpriv --reuid=65534 --regid=65534 --clear-groups";
             expect(
-                &via6(line).through(unprivileged, program),
+                &via6(line)
+                    .through(unprivileged, program)
+                    .with("VIA6_STATE", home),
                 &format!(
                     "error: cannot listen on {at} ({protocol}): permission denied\n  \
                      ports below 1024 are kept for the administrator of this computer\n\n\

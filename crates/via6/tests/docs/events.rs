@@ -49,7 +49,14 @@ fn emitted() -> &'static [Value] {
     static EMITTED: OnceLock<Vec<Value>> = OnceLock::new();
     EMITTED.get_or_init(|| {
         let demo = via6("via6 demo --check --json").start().ended(PATIENCE);
-        let runs = [played(), failed(), demo.stdout, unread()];
+        let runs = [
+            played(),
+            failed(),
+            handed_over(),
+            reloaded(),
+            demo.stdout,
+            unread(),
+        ];
         runs.iter().flat_map(|stdout| events(stdout)).collect()
     })
 }
@@ -83,6 +90,39 @@ fn failed() -> String {
         .expect("sending");
     host.event("warning");
     host.stop().stdout
+}
+
+/// A join whose work another via6 does, until that ends.
+fn handed_over() -> String {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().to_str().expect("a path in UTF-8");
+    let start = |line: &str| via6(line).with("VIA6_STATE", folder).start();
+    let host = start("via6 host --open 25565 --listen [::1]:0 --json");
+    host.event("listening");
+    let join = start("via6 join ::1 --listen 127.0.0.1:0 --json");
+    join.event("listening");
+    host.stop();
+    join.event("handed_back");
+    join.until("a second start", |events| {
+        let of_kind = events.iter().filter(|event| event["event"] == "listening");
+        (of_kind.count() == 4).then_some(())
+    });
+    join.stop().stdout
+}
+
+/// A file that changes, for the better and for the worse.
+fn reloaded() -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("via6.toml");
+    let entry = |name: &str| format!("[join.{name}]\nhost = \"::1\"\nlisten = \"127.0.0.1:0\"\n");
+    std::fs::write(&path, entry("one")).expect("writing the file");
+    let via6 = via6(&format!("via6 run {} --json", path.display())).start();
+    via6.event("listening");
+    std::fs::write(&path, entry("two")).expect("writing the file");
+    via6.event("reloaded");
+    std::fs::write(&path, "nonsense").expect("writing the file");
+    via6.event("reload_failed");
+    via6.stop().stdout
 }
 
 /// A relay whose output is not read for a while.
@@ -218,8 +258,9 @@ fn numbers_of_the_reasons_are_the_limits() {
     check("Why a flow ended", "idle", &idle.map(|span| span.as_secs()));
 }
 
-/// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, and
-/// those of the announcements and of metrics, which are the only words with hyphens there.
+/// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, those
+/// of the state folder, and those of the announcements and of metrics, which are the only words with
+/// hyphens there.
 fn kinds_in_the_source() -> BTreeSet<String> {
     let is_kind = |word: &&str| {
         let parts = word.split('-');
@@ -230,8 +271,11 @@ fn kinds_in_the_source() -> BTreeSet<String> {
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     let library = read("crates/relay/src/event.rs");
-    let library = library.split("fn kind(").nth(1).expect("Warning::kind");
-    let library = library.split("fn ").next().unwrap_or_default();
+    let state = read("crates/via6/src/state/trouble.rs");
+    let of_kind = |source: &str| -> String {
+        let kind = source.split("fn kind(").nth(1).expect("a function kind");
+        kind.split("fn ").next().unwrap_or_default().to_owned()
+    };
     let announcing = [
         "announce/host",
         "announce/join",
@@ -245,7 +289,8 @@ fn kinds_in_the_source() -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);
         quoted.filter(is_kind).map(str::to_owned).collect()
     };
-    let mut kinds = quoted(library, &|_| true);
+    let mut kinds = quoted(&of_kind(&library), &|_| true);
+    kinds.extend(quoted(&of_kind(&state), &|_| true));
     // Line by line, so that a quote inside of a text misleads nobody beyond its line.
     kinds.extend(commands.lines().flat_map(|line| quoted(line, &is_kind)));
     kinds

@@ -17,10 +17,13 @@ pub mod game;
 #[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]
+pub mod pty;
+#[cfg(target_os = "linux")]
 pub mod scraper;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +45,8 @@ pub struct Invocation {
     program: String,
     words: Vec<String>,
     variables: BTreeMap<String, String>,
+    /// Where it is run; `None` where the test is.
+    folder: Option<PathBuf>,
 }
 
 /// A command line as it is typed: `via6 join '[::1]:5'`, with `NAME=value` before it if need be.
@@ -61,6 +66,7 @@ pub fn via6(line: &str) -> Invocation {
         program: env!("CARGO_BIN_EXE_via6").to_owned(),
         words: words.collect(),
         variables,
+        folder: None,
     }
 }
 
@@ -71,6 +77,12 @@ impl Invocation {
         self
     }
 
+    /// In a folder of its own.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
     /// Another copy of the program, started through another command.
     pub fn through(mut self, wrapper: &str, program: &str) -> Self {
         self.wrapper = words(wrapper);
@@ -78,16 +90,36 @@ impl Invocation {
         self
     }
 
+    /// The same through a command that becomes the program in the end, before others that do.
+    fn under(&self, wrapper: &str) -> Self {
+        let mut under = self.clone();
+        under.wrapper.splice(0..0, words(wrapper));
+        under
+    }
+
     /// Starts it.
     pub fn start(&self) -> Running {
-        let mut child = self.command().spawn().expect("starting via6");
+        // One that found another running would have it do the work.
+        let home = tempfile::tempdir().expect("a folder");
+        let mut command = self.command();
+        if !self.variables.contains_key("VIA6_STATE") {
+            command.env("VIA6_STATE", home.path());
+        }
+        let mut child = command.spawn().expect("starting via6");
         let stdout = Text::collect(child.stdout.take().expect("a piped stdout"));
         let stderr = Text::collect(child.stderr.take().expect("a piped stderr"));
         Running {
             child,
             stdout,
             stderr,
+            _home: home,
         }
+    }
+
+    /// Starts it as a person does, on a terminal of this size.
+    #[cfg(target_os = "linux")]
+    pub fn on_terminal(&self, width: u16, height: u16) -> pty::Terminal {
+        pty::Terminal::start(self, width, height)
     }
 
     /// Runs it until it ends by itself, which must be soon.
@@ -110,6 +142,9 @@ impl Invocation {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 }
@@ -133,6 +168,8 @@ pub struct Running {
     pub stdout: std::sync::Arc<Text>,
     /// Its standard error so far.
     pub stderr: std::sync::Arc<Text>,
+    /// Its state folder, unless it was given another.
+    _home: tempfile::TempDir,
 }
 
 impl Running {
@@ -220,6 +257,19 @@ impl Drop for Running {
         // Both fail only when it has ended already, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until `look` finds something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        // Between two looks.
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use via6_core::limits::DEFAULT_JOIN_PORT;
 
+use via6_relay::Shutdown;
+
 use crate::announce::listening;
 use crate::args::{Demo, Shown, Splice};
 use crate::entry::{Entry, Origin, Protocols};
@@ -70,7 +72,7 @@ pub(super) async fn run(
         "via6 join     {join}\n       |\ngame client   you\n"
     ));
 
-    let instance = Instance::start()?;
+    let instance = Instance::start(&Shutdown::new())?;
     let chat = chat::serve(parts.game);
     let begin = |entry, bound, narrator: &Arc<Narrator>| {
         instance.begin(entry, bound, Origin::Command, Arc::clone(narrator))

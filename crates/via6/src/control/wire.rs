@@ -1,0 +1,212 @@
+//! The lines that are exchanged, as types. `docs/reference/control.md` says what they mean.
+//!
+//! A request that is not understood is answered with a [`Refusal`], never with silence: the other
+//! side may be an older or newer via6, or a person with `socat`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use via6_core::addr::Listen;
+
+use crate::args::Shown;
+use crate::entry::{self, Entry, check_name};
+use crate::failure::{Failure, code};
+use crate::status::Status;
+
+/// Rises when an older via6 would do something else than was asked. Fields that are only added do
+/// not count.
+const VERSION: u64 = 1;
+
+/// What can be asked.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub(super) enum Request {
+    Status,
+    Stop(Stop),
+    Carry(Box<Carry>),
+    /// Of work that was handed over: Ctrl-C, once.
+    Drain,
+    /// Of work that was handed over: Ctrl-C, twice.
+    Now,
+}
+
+/// Stop everything, or one entry.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Stop {
+    /// End live sessions too, at once.
+    #[serde(default)]
+    pub(crate) now: bool,
+    /// Only the entry of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+/// Work that is handed over.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Carry {
+    pub(crate) entry: Entry,
+    /// In which form the one who asks wants to be told of it.
+    pub(crate) shown: Shown,
+    /// Where metrics were asked for.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "entry::some_shown",
+        deserialize_with = "entry::some_listen"
+    )]
+    pub(crate) metrics: Option<Listen>,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "reply", rename_all = "kebab-case")]
+pub(super) enum Reply {
+    Status {
+        status: Status,
+    },
+    Stopping(Stopping),
+    Stopped,
+    Carried {
+        pid: u32,
+        name: String,
+    },
+    Output {
+        stream: Stream,
+        line: String,
+    },
+    /// Lines that were dropped, since this side did not read.
+    Missed {
+        lines: u64,
+    },
+    Ended {
+        code: u8,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Refusal>,
+    },
+    /// This via6 ends: who handed the work over is to go on with it.
+    HandedBack,
+    Refused(Refusal),
+}
+
+/// What is live when stopping begins.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Stopping {
+    pub(crate) sessions: u64,
+    pub(crate) flows: u64,
+}
+
+/// Where a line belongs: standard output or standard error.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stream {
+    Data,
+    Log,
+}
+
+/// A [`Failure`] for the other side to end with.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct Refusal {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<&Failure> for Refusal {
+    fn from(failure: &Failure) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            code: failure.code(),
+            message: failure.message().to_owned(),
+            detail: owned(failure.details()),
+            hint: owned(failure.advice()),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let mut failure = if refusal.code == code::USAGE {
+            Self::usage(refusal.message)
+        } else {
+            Self::runtime(refusal.message)
+        };
+        if let Some(detail) = refusal.detail {
+            failure = failure.detail(detail);
+        }
+        if let Some(hint) = refusal.hint {
+            failure = failure.hint(hint);
+        }
+        failure
+    }
+}
+
+impl Request {
+    pub(super) fn line(&self) -> serde_json::Result<String> {
+        let mut value = serde_json::to_value(self)?;
+        if let Value::Object(fields) = &mut value {
+            fields.insert("version".into(), VERSION.into());
+        }
+        Ok(value.to_string() + "\n")
+    }
+
+    pub(super) fn read(line: &[u8]) -> Result<Self, Refusal> {
+        let value: Value = serde_json::from_slice(line)
+            .map_err(|error| wrong(format!("cannot read the request: {error}")))?;
+        match value.get("version").and_then(Value::as_u64) {
+            Some(VERSION) => {}
+            Some(version) => {
+                let ours = env!("CARGO_PKG_VERSION");
+                let message = format!(
+                    "cannot take a request of version {version}: the via6 that runs is {ours}, \
+                     and knows version {VERSION}"
+                );
+                return Err(Refusal::new(code::RUNTIME, message)
+                    .hint("stop it, and start it again with the same via6 as this"));
+            }
+            None => {
+                return Err(wrong(
+                    "cannot read the request: it does not say its version",
+                ));
+            }
+        }
+        let request = Self::deserialize(value)
+            .map_err(|error| wrong(format!("cannot read the request: {error}")))?;
+        let name = match &request {
+            Self::Carry(carry) => Some(&carry.entry.name),
+            Self::Stop(stop) => stop.name.as_ref(),
+            _ => None,
+        };
+        match name.map(|name| check_name(name)) {
+            Some(Err(why)) => Err(wrong(format!("cannot read the request: {why}"))),
+            _ => Ok(request),
+        }
+    }
+}
+
+fn wrong(message: impl Into<String>) -> Refusal {
+    Refusal::new(code::USAGE, message).hint(r#"for instance: {"version":1,"request":"status"}"#)
+}
+
+impl Reply {
+    pub(super) fn line(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string(self)? + "\n")
+    }
+}

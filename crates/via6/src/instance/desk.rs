@@ -1,0 +1,147 @@
+//! What the instance does about what other via6 processes ask of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Added, Asked, Instance};
+use crate::control::{self, Attached, Carry, Client, Handler, Refusal, Stop, Stopping, Stream};
+use crate::entry::Origin;
+use crate::failure::Failure;
+use crate::metrics;
+use crate::narrator::{Showing, Sink};
+use crate::state::Home;
+use crate::status::Status;
+
+/// Answers for an instance.
+pub(crate) struct Desk {
+    instance: Instance,
+    home: Arc<Home>,
+    /// Somebody has asked for the end of everything, and not just of this process.
+    all_to_end: AtomicBool,
+}
+
+impl Desk {
+    pub(crate) fn new(instance: Instance, home: Arc<Home>) -> Self {
+        Self {
+            instance,
+            home,
+            all_to_end: AtomicBool::new(false),
+        }
+    }
+
+    /// Sees to work that is carried until it is over.
+    async fn attend(&self, added: Added, mut attached: Attached) {
+        let (shutdown, mut ended) = (added.running.shutdown().clone(), added.ended);
+        let mut is_there = true;
+        let mut wants_end = false;
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut ended => break outcome.unwrap_or(Ok(())),
+                asked = attached.next(), if is_there => match asked {
+                    control::Asked::Drain => {
+                        wants_end = true;
+                        shutdown.drain();
+                    }
+                    control::Asked::Now => {
+                        wants_end = true;
+                        shutdown.now();
+                    }
+                    control::Asked::Gone => {
+                        is_there = false;
+                        shutdown.now();
+                    }
+                },
+            }
+        };
+        match outcome {
+            Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
+            // Only this process ends: whoever handed the work over did not ask for that.
+            Ok(()) if !wants_end && self.is_ending_alone() => attached.hand_back().await,
+            Ok(()) => attached.end(None).await,
+        }
+    }
+
+    fn is_ending_alone(&self) -> bool {
+        self.instance.shutdown().is_draining() && !self.all_to_end.load(Ordering::Relaxed)
+    }
+}
+
+impl Handler for Desk {
+    async fn status(&self) -> Status {
+        self.instance.status().await
+    }
+
+    fn stop(&self, stop: &Stop) -> Result<Stopping, Refusal> {
+        let name = stop.name.as_deref();
+        let (sessions, flows) = self.instance.live(name);
+        if name.is_none() {
+            self.all_to_end.store(true, Ordering::Relaxed);
+            let shutdown = self.instance.shutdown();
+            if stop.now {
+                shutdown.now();
+            } else {
+                shutdown.drain();
+            }
+        } else if self.instance.stop(name, stop.now) == 0 {
+            let failure = Failure::runtime(format!(
+                "cannot stop {}: there is no relay of this name",
+                name.unwrap_or_default()
+            ));
+            return Err(Refusal::from(
+                &failure.hint("`via6 status` shows the names"),
+            ));
+        }
+        Ok(Stopping { sessions, flows })
+    }
+
+    async fn stopped(&self, stop: &Stop) {
+        self.instance.ended(stop.name.as_deref()).await;
+    }
+
+    async fn carry(&self, carry: Carry, client: Client) {
+        if self.instance.shutdown().is_draining() {
+            return client.hand_back().await;
+        }
+        let Carry {
+            entry,
+            shown,
+            metrics,
+        } = carry;
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(&at, Origin::Command, [&entry]))
+            .transpose();
+        let metrics = match metrics {
+            Ok(metrics) => metrics,
+            Err(failure) => return client.refuse(Refusal::from(&failure)).await,
+        };
+        let prepared = match self.instance.prepare(entry, Origin::Command).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return client.refuse(Refusal::from(&failure)).await,
+        };
+        self.home.remember(&prepared.entry);
+        let attached = client.carried(&prepared.entry.name).await;
+        let asked = Asked {
+            origin: Origin::Command,
+            sink: Arc::new(attached.sink()),
+            shown: Showing::new(shown),
+            labelled: false,
+        };
+        match self.instance.commit(prepared, &asked).await {
+            Ok(added) => {
+                let _served = metrics.map(|bound| bound.serve(&self.instance, &asked));
+                self.attend(added, attached).await;
+            }
+            Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
+        }
+    }
+}
+
+impl Sink for control::Sink {
+    fn data(&self, line: String) {
+        self.line(Stream::Data, line);
+    }
+
+    fn log(&self, line: String) {
+        self.line(Stream::Log, line);
+    }
+}

@@ -1,0 +1,23 @@
+//! The state folder: where via6 keeps what it remembers, and what shows others that it runs.
+//!
+//! ```text
+//! via6.lock       held for the life of a process: it alone writes here, and answers
+//! running.json    which process that is, for messages; the lock is the truth
+//! state.json      what is remembered (`memory`)
+//! control.sock    where the running via6 answers (`crate::control`); Windows has a pipe instead
+//! ```
+//!
+//! None of it is needed to play. Whatever is wrong with the folder is a [`Trouble`], told once, and
+//! the relay goes on without memory and control.
+
+mod folder;
+mod home;
+mod lock;
+mod memory;
+mod trouble;
+
+pub(crate) use folder::Folder;
+pub(crate) use home::Home;
+pub(crate) use lock::{Holder, Lock, Untaken};
+pub(crate) use memory::{Joined, Memory};
+pub(crate) use trouble::Trouble;
