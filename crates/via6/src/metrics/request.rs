@@ -169,8 +169,8 @@ mod tests {
         Answer { what, head_only }
     }
 
-    fn refused(refusal: Refusal) -> Option<Answer> {
-        Some(refusal.into())
+    fn refused(refusal: Refusal) -> Answer {
+        got(What::Refusal(refusal))
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
             ("\u{16}\u{3}\u{1}\u{2}\0\u{1}", Refusal::Malformed),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Refusal::Version),
         ] {
-            assert_eq!(asked(head), refused(refusal), "{head}");
+            assert_eq!(asked(head), Some(refused(refusal)), "{head}");
         }
     }
 
@@ -243,13 +243,17 @@ mod tests {
             "",
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            assert_eq!(asked(&head), refused(Refusal::ForeignHost), "{host}");
+            assert_eq!(asked(&head), Some(refused(Refusal::ForeignHost)), "{host}");
             assert_eq!(
                 answer(head.as_bytes(), Hosts::Any),
                 Some(got(What::Metrics))
             );
             let absolute = format!("GET http://{host}/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            assert_eq!(asked(&absolute), refused(Refusal::ForeignHost), "{host}");
+            assert_eq!(
+                asked(&absolute),
+                Some(refused(Refusal::ForeignHost)),
+                "{host}"
+            );
         }
     }
 
@@ -264,12 +268,12 @@ mod tests {
         assert_eq!(asked(&fill(METRICS_HEAD_MAX)), Some(got(What::Metrics)));
         assert_eq!(
             asked(&fill(METRICS_HEAD_MAX + 1)),
-            refused(Refusal::TooLarge)
+            Some(refused(Refusal::TooLarge))
         );
         let partial = &fill(METRICS_HEAD_MAX + 1)[..METRICS_HEAD_MAX];
-        assert_eq!(asked(partial), refused(Refusal::TooLarge));
+        assert_eq!(asked(partial), Some(refused(Refusal::TooLarge)));
         let many = "a: b\r\n".repeat(METRICS_HEADERS_MAX);
         let head = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
-        assert_eq!(asked(&head), refused(Refusal::TooLarge));
+        assert_eq!(asked(&head), Some(refused(Refusal::TooLarge)));
     }
 }
