@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::{sleep, timeout};
+use via6_core::addr::{HostPort, Network};
 use via6_core::flow::FlowId;
 use via6_core::reason::CloseReason;
 use via6_relay::{
@@ -384,4 +385,43 @@ async fn a_look_shows_what_lives_and_totals_never_fall() {
         (seen.sessions_live, seen.flows_live) == (2, 3)
     })
     .await;
+}
+
+/// Waits on this thread, which is the runtime's: nothing that it is to do happens meanwhile.
+fn while_the_runtime_stands_still(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_resolver_that_comes_after_a_change_is_not_lost() {
+    let stage = Stage::new();
+    let a = game("a").await;
+    let by_name = HostPort::parse_target(&format!("localhost:{}", a.port())).unwrap();
+    let (at, listeners) = place();
+    let one = stage.start(listeners, a);
+    let change = |trusted: &[&str]| Change {
+        relay: one.running.clone(),
+        settings: Settings {
+            trusted: trusted
+                .iter()
+                .map(|at| Network::parse(at).unwrap())
+                .collect(),
+            ..Settings::new(by_name.clone())
+        },
+        listeners: held(at),
+    };
+    settle(vec![change(&[])]).await.unwrap();
+    let player = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    player.send_to(b"?", at).unwrap();
+    // The resolver is about to be asked, and who else is trusted changes before it answers.
+    while_the_runtime_stands_still("the flow", || !one.log.0.lock().unwrap().is_empty());
+    settle(vec![change(&["2001:db8::/32"])]).await.unwrap();
+    player.set_nonblocking(true).unwrap();
+    let player = UdpSocket::from_std(player).unwrap();
+    let answer = timeout(PATIENCE, player.recv(&mut [0])).await;
+    answer.expect("an answer of the game").unwrap();
 }

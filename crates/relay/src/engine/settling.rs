@@ -69,10 +69,12 @@ impl Worker {
                     .map(|(entry, _)| entry);
                 let Some(entry) = found else { return false };
                 kept.udp.push(entry);
-                // What was asked for the terms so far is no answer for these.
                 self.serial += 1;
                 let serial = self.serial;
-                if let Some((of_flows, _)) = self.flows.get_mut(entry) {
+                if let Some((of_flows, flows)) = self.flows.get_mut(entry)
+                    && flows.terms.settings.upstream != terms.settings.upstream
+                {
+                    // What the resolver was asked until now is no answer any more.
                     *of_flows = serial;
                 }
                 self.with_flows(entry, |flows, _, lent| flows.come_under(terms, lent));
