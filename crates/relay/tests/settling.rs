@@ -425,3 +425,19 @@ async fn an_answer_of_the_resolver_that_comes_after_a_change_is_not_lost() {
     let answer = timeout(PATIENCE, player.recv(&mut [0])).await;
     answer.expect("an answer of the game").unwrap();
 }
+
+#[tokio::test]
+async fn a_relay_that_has_ended_meanwhile_is_not_given_listeners() {
+    let stage = Stage::new();
+    let (a, b) = (game("a").await, game("b").await);
+    let (_, listeners) = place();
+    let one = stage.start(listeners, a);
+    let (to, listeners) = place();
+    let late = change(&one, b, listeners);
+    one.running.shutdown().drain();
+    let _ = timeout(PATIENCE, one.ending.wait()).await.expect("an end");
+    // Somebody had decided this before it ended.
+    settle(vec![late]).await.unwrap();
+    assert_eq!(stage.engine.listeners().await, []);
+    assert!(TcpStream::connect(to).await.is_err(), "it still listens");
+}

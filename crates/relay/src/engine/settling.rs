@@ -24,6 +24,11 @@ impl Worker {
         let (mut kept, mut missing, mut new) = (Kept::default(), Vec::new(), Vec::new());
         let mut settled = Vec::new();
         for Plan { terms, places } in plans {
+            // One that drains meanwhile gets nothing: nobody would take it away again.
+            let places = match terms.shared.shutdown.is_draining() {
+                true => Vec::new(),
+                false => places,
+            };
             for place in places {
                 match place {
                     Place::Held(held) if !self.keep(held, &terms, &mut kept) => missing.push(held),
