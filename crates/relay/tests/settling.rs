@@ -441,3 +441,37 @@ async fn a_relay_that_has_ended_meanwhile_is_not_given_listeners() {
     assert_eq!(stage.engine.listeners().await, []);
     assert!(TcpStream::connect(to).await.is_err(), "it still listens");
 }
+
+#[tokio::test]
+async fn no_two_flows_of_a_relay_have_one_id_wherever_it_listened() {
+    let stage = Stage::new();
+    let (a, b) = (game("a").await, game("b").await);
+    let ((here, at_a), (there, at_b)) = (place(), place());
+    let (one, other) = (stage.start(at_a, a), stage.start(at_b, b));
+    let new_flow = async |at| {
+        let mut player = Player::at(at).await;
+        player.asks().await;
+        player
+    };
+    let mut players = Vec::new();
+    for at in [here, here, here, there] {
+        players.push(new_flow(at).await);
+    }
+    // They swap their places, and one then gives up UDP altogether for a while.
+    let changes = vec![change(&one, a, held(there)), change(&other, b, held(here))];
+    settle(changes).await.unwrap();
+    players.push(new_flow(there).await);
+    players.push(new_flow(here).await);
+    settle(vec![change(&one, a, Vec::new())]).await.unwrap();
+    let (at, listeners) = place();
+    settle(vec![change(&one, a, listeners)]).await.unwrap();
+    players.push(new_flow(at).await);
+    for one in [&one, &other] {
+        let mut told = one.log.0.lock().unwrap().clone();
+        told.retain(|(_, opened)| *opened);
+        let opened = told.len();
+        told.sort_unstable();
+        told.dedup();
+        assert_eq!(told.len(), opened, "{told:?}");
+    }
+}

@@ -18,9 +18,6 @@ impl Worker {
         address: SocketAddr,
         socket: std::net::UdpSocket,
     ) {
-        let before = self.flows.iter().map(|(_, (_, flows))| flows);
-        let before = before.filter(|flows| flows.terms.are_of(&terms.shared));
-        let last = before.filter_map(Flows::last_id).max();
         self.serial += 1;
         let entry = self.flows.vacant_key();
         let lent = Lent {
@@ -34,7 +31,7 @@ impl Worker {
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
-        match Flows::new(Arc::clone(terms), address, socket, token, last, &lent) {
+        match Flows::new(Arc::clone(terms), address, socket, token, &lent) {
             Ok(flows) => {
                 self.flows.insert((self.serial, flows));
                 // What came before it was registered.
