@@ -83,7 +83,8 @@ impl Worker {
             None | Some(Heard::All | Heard::Troubled(_)) => {}
             Some(Heard::Share) => self.again.push_back(Concern::Flows(entry)),
             Some(Heard::Ended(error)) => {
-                if let Some(flows) = self.close_flows(entry) {
+                // One that is kept for its last flows alone is no loss to its relay.
+                if let Some(flows) = self.close_flows(entry).filter(|flows| !flows.retiring) {
                     let (address, protocol) = (flows.address, Protocol::Udp);
                     flows.terms.shared.listener_ended(address, protocol, error);
                 }
@@ -128,6 +129,9 @@ impl Worker {
         for entry in all {
             self.with_flows(entry, |flows, _, lent| {
                 flows.end_those(|terms| terms.are_of(shared), lent);
+                // The relay's last account is about to be given, and this may outlive it for the
+                // flows of others.
+                flows.tell_drops();
             });
             self.close_if_done(entry);
         }
