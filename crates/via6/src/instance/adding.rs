@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
-use via6_relay::{Policy, Relay, Running, Settings, Splicing, Totals, look};
+use via6_relay::{Change, Policy, Relay, Running, Settings, Splicing, Totals, look};
 
 use super::bound::{Bound, Held, local_address};
+use super::placing::place;
 use super::{Carried, Instance};
 use crate::announce::{announce, elsewhere};
 use crate::args::Splice;
@@ -78,7 +79,23 @@ impl Instance {
         let Prepared { entry, bound, .. } = prepared;
         let narrator = asked.narrator(&entry);
         announce(&entry, &bound, &narrator).await;
-        self.begin(entry, bound, asked.origin, narrator)
+        let (nowhere, settings) = (bound.without_listeners(), settings(&entry));
+        let added = self.begin(entry, nowhere, asked.origin, narrator)?;
+        let change = Change {
+            relay: added.running.clone(),
+            settings,
+            listeners: bound.listeners,
+        };
+        let lost = place(vec![change]).await;
+        let lost = lost.inspect_err(|_| added.running.shutdown().now());
+        let lost = lost.map_err(|error| Failure::cannot_go_on(&error))?;
+        let Some((protocol, address)) = lost.first() else {
+            return Ok(added);
+        };
+        added.running.shutdown().now();
+        Err(Failure::runtime(format!(
+            "cannot listen on {address} ({protocol}): somebody else has just taken it"
+        )))
     }
 
     /// Has the engine relay for an entry. To be called while no other change is made.

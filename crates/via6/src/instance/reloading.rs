@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use via6_core::limits::RETIRE_TIMEOUT;
-use via6_relay::{Change, settle};
+use via6_relay::Change;
 
 use super::adding::settings;
 use super::bound::{Bound, Held, local_address};
+use super::placing::place;
 use super::{Added, Asked, Carried, Instance};
 use crate::announce::{announce, elsewhere};
 use crate::entry::{Entry, Origin};
@@ -136,7 +137,7 @@ impl Instance {
                 listeners: bound.listeners,
             });
         }
-        let settled = settle(changes).await;
+        let settled = place(changes).await;
         applied.missing = settled
             .inspect_err(|_| take_back(&applied))
             .map_err(|error| Failure::cannot_go_on(&error))?;

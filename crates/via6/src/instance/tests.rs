@@ -1,0 +1,109 @@
+//! Moments between a decision about listeners and its being carried out.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests play the players' and the games' parts themselves"
+)]
+
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+
+use via6_core::addr::{HostPort, Listen};
+use via6_relay::Protocol;
+
+use super::*;
+use crate::args::{Shown, Splice};
+use crate::entry::Protocols;
+use crate::narrator::{Role, Showing, Sink};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Nobody reads.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn data(&self, _: String) {}
+    fn log(&self, _: String) {}
+}
+
+fn asked(origin: Origin) -> Asked {
+    Asked {
+        origin,
+        sink: Arc::new(Nowhere),
+        shown: Showing::new(Shown {
+            verbose: 0,
+            quiet: false,
+            json: false,
+            plain: false,
+        }),
+        labelled: false,
+    }
+}
+
+fn relay(name: &str, listen: &str, game: SocketAddr, carried: Protocols) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        role: Role::Relay,
+        listen: Listen::parse(listen).unwrap(),
+        upstream: HostPort::from(game),
+        carried,
+        trusted: Vec::new(),
+        splice: Splice::Auto,
+    }
+}
+
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.expect(what)
+}
+
+async fn listeners(instance: &Instance, name: &str) -> Vec<Held> {
+    let is_it = |carried: &Carried| carried.entry.name == name;
+    instance.listeners_of(is_it).await
+}
+
+/// A relay that drains keeps its UDP listener for the flows it has. Who comes next takes that over, and
+/// it may close before that is done.
+#[tokio::test]
+async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
+    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let game = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = game.local_addr().unwrap();
+    let asked = asked(Origin::Command);
+    let old = relay("old", "127.0.0.1:0", to, Protocols::BOTH);
+    let prepared = instance.prepare(old, Origin::Command).await.unwrap();
+    let old = instance.commit(prepared, &asked).await.unwrap();
+    let at = listeners(&instance, "old").await.pop().unwrap().1;
+    // A session, which keeps the relay, and a flow, which keeps the listener.
+    let session = TcpStream::connect(at).unwrap();
+    let player = UdpSocket::bind("127.0.0.1:0").unwrap();
+    player.send_to(b"?", at).unwrap();
+    until("both", async || {
+        (instance.live(None) == (1, 1)).then_some(())
+    })
+    .await;
+    instance.stop(Some("old"), false);
+    until("the end of listening", async || {
+        listeners(&instance, "old").await.is_empty().then_some(())
+    })
+    .await;
+    let new = relay("new", &at.to_string(), to, Protocols::BOTH);
+    let prepared = instance.prepare(new, Origin::Command).await.unwrap();
+    drop(session);
+    drop(game);
+    timeout(PATIENCE, old.ended)
+        .await
+        .expect("its end")
+        .unwrap()
+        .unwrap();
+    assert_eq!(instance.0.engine.listeners().await, []);
+    let _new = instance.commit(prepared, &asked).await.unwrap();
+    let both = [(Protocol::Tcp, at), (Protocol::Udp, at)];
+    assert_eq!(listeners(&instance, "new").await, both);
+}
