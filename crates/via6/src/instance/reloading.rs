@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use via6_core::limits::RETIRE_TIMEOUT;
-use via6_relay::Change;
+use via6_relay::{Change, Protocol};
 
 use super::adding::settings;
 use super::bound::{Bound, Held, local_address};
@@ -58,14 +58,22 @@ impl Instance {
         let theirs = self.listeners_of(is_theirs).await;
         let current = self.of_file();
         let (mut steps, mut failures) = (Vec::new(), Vec::new());
-        for entry in wanted {
-            let there = current
-                .iter()
-                .find(|carried| is_same(&carried.entry, entry));
+        let find = |entry: &Entry| current.iter().find(|one| is_same(&one.entry, entry));
+        let kept: Vec<_> = wanted
+            .iter()
+            .map(|entry| find(entry).map_or_else(Vec::new, |there| kept(entry, there)))
+            .collect();
+        for (at, entry) in wanted.iter().enumerate() {
+            let there = find(entry);
             if there.is_some_and(|carried| carried.entry == *entry) {
                 steps.push(Step::Keep);
                 continue;
             }
+            // The port of one that asked for any is known to nobody else.
+            let others = kept.iter().enumerate().filter(|(of, _)| *of != at);
+            let others: Vec<_> = others.flat_map(|(_, held)| held).collect();
+            let mut free = free.clone();
+            free.retain(|held| !others.contains(&held));
             match bind(entry, there, &free, &theirs) {
                 Ok(bound) => steps.push(match there {
                     Some(carried) => Step::Change(Box::new(carried.clone()), bound),
@@ -172,6 +180,19 @@ impl Instance {
 /// Whether they are the same entry, be it changed.
 fn is_same(one: &Entry, other: &Entry) -> bool {
     one.name == other.name && one.role == other.role
+}
+
+/// What an entry has already and keeps.
+fn kept(entry: &Entry, there: &Carried) -> Vec<Held> {
+    let mut kept = there.held.clone();
+    kept.retain(|(protocol, _)| match protocol {
+        Protocol::Tcp => entry.carried.tcp,
+        Protocol::Udp => entry.carried.udp,
+    });
+    if entry.listen != there.entry.listen {
+        kept.clear();
+    }
+    kept
 }
 
 /// Nothing has changed that was announced.

@@ -51,6 +51,11 @@ fn relay(name: &str, listen: &str, game: SocketAddr, carried: Protocols) -> Entr
     }
 }
 
+const TCP: Protocols = Protocols {
+    tcp: true,
+    udp: false,
+};
+
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
@@ -106,4 +111,24 @@ async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
     let _new = instance.commit(prepared, &asked).await.unwrap();
     let both = [(Protocol::Tcp, at), (Protocol::Udp, at)];
     assert_eq!(listeners(&instance, "new").await, both);
+}
+
+#[tokio::test]
+async fn a_new_entry_takes_no_place_of_one_that_stays() {
+    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let asked = asked(Origin::File);
+    let game = SocketAddr::from(([127, 0, 0, 1], 9));
+    // Any port: which one it has stands nowhere.
+    let stays = relay("stays", "127.0.0.1:0", game, TCP);
+    let applied = instance.apply(&[stays.clone()], &asked).await;
+    assert_eq!(applied.unwrap_or_else(|_| panic!("refused")).added.len(), 1);
+    let held = listeners(&instance, "stays").await;
+    let new = relay("new", &held[0].1.to_string(), game, TCP);
+    for upstream in [9, 10] {
+        let mut stays = stays.clone();
+        stays.upstream.port = upstream;
+        let applied = instance.apply(&[new.clone(), stays], &asked).await;
+        assert!(applied.is_err(), "two listen at one place");
+        assert_eq!(listeners(&instance, "stays").await, held);
+    }
 }
