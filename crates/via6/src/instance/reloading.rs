@@ -1,6 +1,8 @@
 //! The file says anew what is to be there: what is as before is not touched, what is new or changed is
 //! bound before anything is given up, and if any of it fails nothing has happened.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use via6_core::limits::RETIRE_TIMEOUT;
@@ -220,8 +222,28 @@ fn bind(
                 .detail("this via6 carries it for another one, which was started with a command")
                 .hint(format!("pick another: {}", elsewhere(entry, Origin::File)));
         }
+        // To change over without a moment in which nobody is there, both would have to be.
+        let of_protocol = |(protocol, _): &&Held| protocol.to_string() == error.protocol;
+        let mut own = free.iter().filter(of_protocol);
+        let own = own.find(|(_, own)| overlap(own, &at));
+        if let Some((_, own)) = own.filter(|_| error.source.kind() == ErrorKind::AddrInUse) {
+            return Failure::runtime(error.to_string())
+                .detail(format!(
+                    "this via6 listens on {own} itself, which has to end before"
+                ))
+                .hint(format!(
+                    "stop via6 and start it again, or pick another: {}",
+                    elsewhere(entry, Origin::File)
+                ));
+        }
         Failure::bind(&error, &elsewhere(entry, Origin::File))
     })
+}
+
+/// Whether the system takes one address for the other: one of them is any address.
+fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (one.ip() == other.ip() || is_any)
 }
 
 /// Ends what has just been begun.

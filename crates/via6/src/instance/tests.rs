@@ -132,3 +132,30 @@ async fn a_new_entry_takes_no_place_of_one_that_stays() {
         assert_eq!(listeners(&instance, "stays").await, held);
     }
 }
+
+/// Linux lets nobody listen on an address beside one that listens on all.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nobody_else_is_blamed_for_a_port_that_is_our_own() {
+    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let asked = asked(Origin::File);
+    let game = SocketAddr::from(([127, 0, 0, 1], 9));
+    let first = relay("one", "127.0.0.1:0", game, TCP);
+    let applied = instance.apply(&[first], &asked).await;
+    let _applied = applied.unwrap_or_else(|_| panic!("refused"));
+    let held = listeners(&instance, "one").await;
+    let at = held[0].1;
+    let everywhere = relay("one", &format!("0.0.0.0:{}", at.port()), game, TCP);
+    let Err(failures) = instance.apply(&[everywhere], &asked).await else {
+        panic!("it listens on both");
+    };
+    let [failure] = &failures[..] else {
+        panic!("one failure")
+    };
+    let told = failure.to_string();
+    assert!(
+        told.contains(&format!("this via6 listens on {at} itself")),
+        "{told}"
+    );
+    assert_eq!(listeners(&instance, "one").await, held);
+}
