@@ -183,6 +183,7 @@ impl Everyday<'_> {
                 .await?;
             home.remember(&prepared.entry);
             let added = instance.commit(prepared, &asked).await?;
+            added.look_for_game().await;
             let _served = metrics.map(|bound| bound.serve(&instance, &asked));
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use via6_core::limits::RETIRE_TIMEOUT;
 use via6_relay::{Change, Protocol};
 
-use super::adding::settings;
+use super::adding::{Host, look_for_games, settings};
 use super::bound::{Bound, Held, local_address};
 use super::placing::place;
 use super::{Added, Asked, Carried, Instance};
@@ -45,10 +45,13 @@ impl Instance {
         wanted: &[Entry],
         asked: &Asked,
     ) -> Result<Applied, Vec<Failure>> {
-        let _one_at_a_time = self.0.changing.lock().await;
+        let one_at_a_time = self.0.changing.lock().await;
         let steps = self.plan(wanted).await?;
         let one = |failure| vec![failure];
-        let applied = self.carry_out(wanted, steps, asked).await.map_err(one)?;
+        let carried_out = self.carry_out(wanted, steps, asked).await;
+        let (applied, hosts) = carried_out.map_err(one)?;
+        drop(one_at_a_time);
+        look_for_games(hosts, self.shutdown()).await;
         Ok(applied)
     }
 
@@ -96,7 +99,7 @@ impl Instance {
         wanted: &[Entry],
         steps: Vec<Step>,
         asked: &Asked,
-    ) -> Result<Applied, Failure> {
+    ) -> Result<(Applied, Vec<Host>), Failure> {
         let mut applied = Applied::default();
         let (mut changes, mut news) = (Vec::new(), Vec::new());
         let removed = self.of_file().into_iter();
@@ -156,10 +159,12 @@ impl Instance {
             carried.running.retire(RETIRE_TIMEOUT);
             applied.removed.push(carried.entry.name);
         }
+        let mut hosts = Vec::new();
         for (entry, bound, narrator) in news {
-            announce(entry, &bound, &narrator).await;
+            announce(entry, &bound, &narrator);
+            hosts.push((entry.clone(), narrator));
         }
-        Ok(applied)
+        Ok((applied, hosts))
     }
 
     /// The live entries of the file.
