@@ -396,3 +396,26 @@ fn one_that_stands_still_does_not_keep_others_from_finding_each_other() {
     still.event("handed_back");
     support::wait_for("both", || (folder.names().len() == 2).then_some(()));
 }
+
+#[test]
+fn ctrl_c_ends_one_whose_work_nobody_takes() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    host.signal("SIGSTOP");
+    let join = folder.start("via6 join ::1 --listen 127.0.0.1:0 --json");
+    let status = format!("/proc/{}/status", join.id());
+    support::wait_for("it to listen for SIGINT", || {
+        let status = std::fs::read_to_string(&status).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        (caught & 0b10 > 0).then_some(())
+    });
+    join.signal("SIGINT");
+    let ended = join.ended(support::QUICKLY);
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), ""));
+    host.signal("SIGCONT");
+    host.stop();
+}
