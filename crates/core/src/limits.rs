@@ -311,6 +311,10 @@ pub const CONTROL_PATIENCE: Duration = Duration::from_secs(3);
 /// The same for work that is handed over: listeners are made first, and a slow disk remembers it.
 pub const CONTROL_CARRY_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long to look for a via6 that has the lock and does not answer. Longer than one may take to end: the
+/// last lines of those whose work it carried, and its own.
+pub const CONTROL_CLAIM_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Pause between two looks for a via6 that has the lock but does not answer yet: it is starting, or
 /// about to be gone.
 pub const CONTROL_RETRY: Duration = Duration::from_millis(50);

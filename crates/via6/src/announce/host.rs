@@ -12,7 +12,7 @@ use crate::global_address::{self, Reach};
 use crate::instance::Bound;
 use crate::narrator::{Narrator, protocol_label};
 
-pub(super) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
+pub(super) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     let game = &entry.upstream;
     let (ip, notice) = published(bound);
     let pasted = |protocol| pasted_line(ip, bound, protocol);
@@ -30,9 +30,6 @@ pub(super) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) 
     narrator.say("");
     if let Some((kind, text)) = notice {
         narrator.warn(kind, text);
-    }
-    for protocol in bound.protocols() {
-        report_game(narrator, game, protocol).await;
     }
 }
 
@@ -103,7 +100,7 @@ fn default_ipv4() -> IpAddr {
 }
 
 /// Says whether the game answers yet.
-async fn report_game(narrator: &Narrator, game: &HostPort, protocol: Protocol) {
+pub(super) async fn report_game(narrator: &Narrator, game: &HostPort, protocol: Protocol) {
     let up = is_up(game, protocol).await;
     narrator.emit(json!({
         "event": "game", "protocol": protocol_label(protocol), "address": game.to_string(),

@@ -13,9 +13,9 @@ use crate::instance::Bound;
 use crate::narrator::{Narrator, Role, protocol_label};
 
 /// Tells where an entry listens and what to do with that.
-pub(crate) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
+pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     match entry.role {
-        Role::Host => host::announce(entry, bound, narrator).await,
+        Role::Host => host::announce(entry, bound, narrator),
         Role::Join => join::announce(entry, bound, narrator),
         Role::Relay => {
             listening(entry, bound, narrator, |_| None);
@@ -23,6 +23,15 @@ pub(crate) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) 
                 "relaying {} from {} to {}",
                 bound.carried, bound.addr, entry.upstream
             ));
+        }
+    }
+}
+
+/// Tells whether the game of a host is there, which may take some seconds to find out.
+pub(crate) async fn look_for_game(entry: &Entry, narrator: &Narrator) {
+    if entry.role == Role::Host {
+        for protocol in entry.carried.each() {
+            host::report_game(narrator, &entry.upstream, protocol).await;
         }
     }
 }

@@ -63,7 +63,11 @@ impl Everyday<'_> {
         // One that ends keeps the lock until its sessions have.
         let mut until = None;
         while !wish.is_draining() {
-            let connection = match claim(&folder).await {
+            let claimed = tokio::select! {
+                claimed = claim(&folder) => claimed,
+                () = wish.draining() => break,
+            };
+            let connection = match claimed {
                 Ok(Claim::Ours(lock)) => {
                     return self.carry_here(Some((&folder, Arc::new(lock))), wish).await;
                 }
@@ -101,7 +105,12 @@ impl Everyday<'_> {
             shown: self.shown,
             metrics: self.metrics.clone(),
         };
-        let mut carried = match connection.carry(carry).await {
+        let answer = tokio::select! {
+            answer = connection.carry(carry) => answer,
+            // The other side sees that nobody waits for it any more.
+            () = wish.draining() => return Then::Done(Ok(())),
+        };
+        let mut carried = match answer {
             Ok(carried) => carried,
             Err(Unreachable::Refused(refusal)) => return Then::Done(Err(refusal.into())),
             Err(Unreachable::Ending | Unreachable::Gone) => return Then::Again,
@@ -183,6 +192,7 @@ impl Everyday<'_> {
                 .await?;
             home.remember(&prepared.entry);
             let added = instance.commit(prepared, &asked).await?;
+            added.look_for_game().await;
             let _served = metrics.map(|bound| bound.serve(&instance, &asked));
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");
