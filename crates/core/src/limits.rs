@@ -299,6 +299,11 @@ pub const CONTROL_CONNECTIONS_MAX: usize = 16;
 /// Of those, the ones whose work is carried for them, for hours. The rest is for `status` and `stop`.
 pub const CONTROL_ATTACHED_MAX: usize = 12;
 
+/// Descriptors that are set aside for those conversations, the ones that are refused, and the files of the
+/// state folder, where there are many. Where there are few they are for players, and `via6 status` may
+/// find no room.
+pub const CONTROL_DESCRIPTORS: u32 = 40;
+
 /// How long a request may take to arrive. It is sent at once; a person who types one is not meant.
 pub const CONTROL_REQUEST_TIME: Duration = Duration::from_secs(5);
 

@@ -38,7 +38,8 @@ impl Descriptors {
     }
 
     /// What there is in all.
-    pub(crate) fn capacity(&self) -> usize {
+    #[must_use]
+    pub fn capacity(&self) -> usize {
         self.capacity
     }
 

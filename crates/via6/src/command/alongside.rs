@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use via6_core::limits::CONTROL_REPLY_TIME;
+use via6_core::limits::{CONTROL_DESCRIPTORS, CONTROL_REPLY_TIME};
 
 use crate::control;
 use crate::instance::{Desk, Instance};
@@ -30,6 +30,9 @@ pub(super) async fn alongside<T>(
             .inspect_err(|trouble| process.warn(trouble.kind(), &trouble.to_string()))
             .ok()
     });
+    let _descriptors = server
+        .is_some()
+        .then(|| instance.set_aside(CONTROL_DESCRIPTORS));
     let answering = async {
         match server {
             Some(server) => server.run().await,

@@ -96,9 +96,14 @@ impl Instance {
         &self.0.shutdown
     }
 
-    /// Sets descriptors aside for something beside the relays. None if too few are left for that.
+    /// Sets descriptors aside for something beside the relays. None if that were more than one in eight:
+    /// where there are few, they are for players, and what is beside has to do with what is kept in
+    /// reserve.
     pub(crate) fn set_aside(&self, descriptors: u32) -> Option<Lease> {
-        self.0.descriptors.lease(descriptors)
+        let many = (descriptors as usize).saturating_mul(8);
+        (many <= self.0.descriptors.capacity())
+            .then(|| self.0.descriptors.lease(descriptors))
+            .flatten()
     }
 
     /// Drains every relay, and waits until all have ended and said so. Nothing is begun any more.

@@ -39,16 +39,13 @@ where
     let mut connections = Connections::default();
     let mut pause = ACCEPT_BACKOFF.0;
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                pause = ACCEPT_BACKOFF.0;
-                connections.begin(converse(stream, page.clone(), hosts));
-            }
+        if let Ok((stream, _)) = listener.accept().await {
+            pause = ACCEPT_BACKOFF.0;
+            connections.begin(converse(stream, page.clone(), hosts));
+        } else {
             // Of one connection, or no descriptors are left; players' listeners tell of those.
-            Err(_) => {
-                sleep(pause).await;
-                pause = (pause * 2).min(ACCEPT_BACKOFF.1);
-            }
+            sleep(pause).await;
+            pause = (pause * 2).min(ACCEPT_BACKOFF.1);
         }
     }
 }

@@ -191,8 +191,8 @@ fn a_head_of_nine_kilobytes_is_refused_and_the_answer_arrives() {
 #[test]
 fn garbage_behind_a_request_does_not_cost_its_answer() {
     let endpoint = Endpoint::start(3);
-    for garbage in [&REQUEST.repeat(500)[..], &[0xff; 20_000]] {
-        let answer = endpoint.ask(&[REQUEST, garbage].concat());
+    for garbage in [REQUEST.repeat(500), vec![0xff; 20_000]] {
+        let answer = endpoint.ask(&[REQUEST, &garbage].concat());
         assert!(answer.ends_with("\r\n\r\nxxx"), "{answer}");
         assert_eq!(answer.matches("HTTP/1.1").count(), 1);
     }

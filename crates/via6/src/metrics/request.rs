@@ -164,12 +164,12 @@ mod tests {
         answer(head.as_bytes(), Hosts::Local)
     }
 
-    fn got(what: What) -> Option<Answer> {
+    fn got(what: What) -> Answer {
         let head_only = false;
-        Some(Answer { what, head_only })
+        Answer { what, head_only }
     }
 
-    fn refused(refusal: Refusal) -> Option<Answer> {
+    fn refused(refusal: Refusal) -> Answer {
         got(What::Refusal(refusal))
     }
 
@@ -182,12 +182,15 @@ mod tests {
             "HTTP://localhost/metrics?",
         ] {
             let head = format!("GET {target} HTTP/1.1\r\nhOST: 127.0.0.1:9\r\n\r\n");
-            assert_eq!(asked(&head), got(What::Metrics), "{target}");
+            assert_eq!(asked(&head), Some(got(What::Metrics)), "{target}");
         }
-        assert_eq!(asked("GET /metrics HTTP/1.0\r\n\r\n"), got(What::Metrics));
+        assert_eq!(
+            asked("GET /metrics HTTP/1.0\r\n\r\n"),
+            Some(got(What::Metrics))
+        );
         for target in ["/", "http://localhost", "http://localhost?x", "/?"] {
             let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            assert_eq!(asked(&head), got(What::Signpost), "{target}");
+            assert_eq!(asked(&head), Some(got(What::Signpost)), "{target}");
         }
         let head = asked("HEAD /metrics HTTP/1.1\r\nHost: [::1]\r\n\r\nmore");
         let what = What::Metrics;
@@ -226,7 +229,7 @@ mod tests {
             ("\u{16}\u{3}\u{1}\u{2}\0\u{1}", Refusal::Malformed),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Refusal::Version),
         ] {
-            assert_eq!(asked(head), refused(refusal), "{head}");
+            assert_eq!(asked(head), Some(refused(refusal)), "{head}");
         }
     }
 
@@ -240,10 +243,17 @@ mod tests {
             "",
         ] {
             let head = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            assert_eq!(asked(&head), refused(Refusal::ForeignHost), "{host}");
-            assert_eq!(answer(head.as_bytes(), Hosts::Any), got(What::Metrics));
+            assert_eq!(asked(&head), Some(refused(Refusal::ForeignHost)), "{host}");
+            assert_eq!(
+                answer(head.as_bytes(), Hosts::Any),
+                Some(got(What::Metrics))
+            );
             let absolute = format!("GET http://{host}/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            assert_eq!(asked(&absolute), refused(Refusal::ForeignHost), "{host}");
+            assert_eq!(
+                asked(&absolute),
+                Some(refused(Refusal::ForeignHost)),
+                "{host}"
+            );
         }
     }
 
@@ -255,15 +265,15 @@ mod tests {
         }
         let fill =
             |length: usize| format!("{start}{}\r\n\r\n", "x".repeat(length - start.len() - 4));
-        assert_eq!(asked(&fill(METRICS_HEAD_MAX)), got(What::Metrics));
+        assert_eq!(asked(&fill(METRICS_HEAD_MAX)), Some(got(What::Metrics)));
         assert_eq!(
             asked(&fill(METRICS_HEAD_MAX + 1)),
-            refused(Refusal::TooLarge)
+            Some(refused(Refusal::TooLarge))
         );
         let partial = &fill(METRICS_HEAD_MAX + 1)[..METRICS_HEAD_MAX];
-        assert_eq!(asked(partial), refused(Refusal::TooLarge));
+        assert_eq!(asked(partial), Some(refused(Refusal::TooLarge)));
         let many = "a: b\r\n".repeat(METRICS_HEADERS_MAX);
         let head = format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
-        assert_eq!(asked(&head), refused(Refusal::TooLarge));
+        assert_eq!(asked(&head), Some(refused(Refusal::TooLarge)));
     }
 }

@@ -22,10 +22,10 @@ fn served() -> BTreeMap<String, Family> {
         let words: Vec<_> = line.splitn(4, ' ').collect();
         match words[..] {
             ["#", "HELP", name, help] => {
-                families.entry(name.to_owned()).or_default().2 = help.to_owned()
+                help.clone_into(&mut families.entry(name.to_owned()).or_default().2);
             }
             ["#", "TYPE", name, kind] => {
-                families.entry(name.to_owned()).or_default().0 = kind.to_owned()
+                kind.clone_into(&mut families.entry(name.to_owned()).or_default().0);
             }
             _ => {
                 let (series, _) = line.rsplit_once(' ').expect("a sample");

@@ -14,11 +14,11 @@ fn a_drain_can_be_watched_to_its_end() {
     let line = format!("via6 relay tcp [::1]:0 {} --metrics 0 --json", game.address);
     let via6 = via6(&line).start();
     let metrics = metrics_of(&via6);
-    let live = game.session(via6.address());
+    let session = game.session(via6.address());
     via6.signal("SIGTERM");
     via6.event("draining");
     Page::until(metrics, "relay", &[("sessions", "1")]);
-    drop(live);
+    drop(session);
     let ended = via6.ended(PATIENCE);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(get(metrics, "/metrics"), None);

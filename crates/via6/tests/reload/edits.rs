@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// A small generator (xorshift64*, Vigna 2016): a failing storm is repeated by its seed.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(2).wrapping_add(1))
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -20,27 +20,27 @@ impl Random {
         usize::try_from(drawn).expect("31 bits") % end
     }
 
-    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 }
 
 /// One entry of the file.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Wanted {
-    pub role: &'static str,
-    pub name: String,
-    pub port: u16,
+pub(crate) struct Wanted {
+    pub(crate) role: &'static str,
+    pub(crate) name: String,
+    pub(crate) port: u16,
     /// Which of the games it leads to.
-    pub game: usize,
-    pub tcp: bool,
-    pub udp: bool,
+    pub(crate) game: usize,
+    pub(crate) tcp: bool,
+    pub(crate) udp: bool,
     /// Nothing that can be seen from outside.
-    pub trusts: bool,
+    pub(crate) trusts: bool,
 }
 
 impl Wanted {
-    pub fn entry(&self) -> SocketAddr {
+    pub(crate) fn entry(&self) -> SocketAddr {
         ([0, 0, 0, 0, 0, 0, 0, 1], self.port).into()
     }
 
@@ -76,8 +76,8 @@ impl Wanted {
 
 /// What the file is to say.
 #[derive(Clone, Debug)]
-pub struct Book {
-    pub entries: Vec<Wanted>,
+pub(crate) struct Book {
+    pub(crate) entries: Vec<Wanted>,
     /// Those at the front that are never changed.
     steady: usize,
     /// Ports that nobody else has.
@@ -86,7 +86,7 @@ pub struct Book {
 }
 
 impl Book {
-    pub fn new(steady: Vec<Wanted>, ports: Vec<u16>) -> Self {
+    pub(crate) fn new(steady: Vec<Wanted>, ports: Vec<u16>) -> Self {
         Self {
             steady: steady.len(),
             entries: steady,
@@ -95,7 +95,7 @@ impl Book {
         }
     }
 
-    pub fn text(&self, games: &[SocketAddr], random: &mut Random) -> String {
+    pub(crate) fn text(&self, games: &[SocketAddr], random: &mut Random) -> String {
         let mut text = String::new();
         for entry in &self.entries {
             if random.below(4) == 0 {
@@ -130,7 +130,7 @@ impl Book {
     }
 
     /// Changes something, or nothing.
-    pub fn change(&mut self, random: &mut Random) {
+    pub(crate) fn change(&mut self, random: &mut Random) {
         let others = self.entries.len() - self.steady;
         if others < 2 || (others < 12 && random.below(3) == 0) {
             return self.add(random);
@@ -175,7 +175,7 @@ impl Book {
 }
 
 /// Something that is no valid file, made of a valid one. `taken`: a port of another program's.
-pub fn spoil(text: &str, taken: u16, random: &mut Random) -> String {
+pub(crate) fn spoil(text: &str, taken: u16, random: &mut Random) -> String {
     let more = |line: &str| format!("{text}{line}\n");
     let entry = |name: &str, port: u16| {
         more(&format!(

@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use crate::support::{Ended, PATIENCE, Running, via6};
 
-pub struct Filed {
+pub(crate) struct Filed {
     pub via6: Running,
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     home: String,
     folder: tempfile::TempDir,
 }
 
 impl Filed {
     /// Runs this file.
-    pub fn start(text: &str) -> Self {
+    pub(crate) fn start(text: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("via6.toml");
         std::fs::write(&path, text).expect("writing the file");
@@ -40,24 +40,24 @@ impl Filed {
     }
 
     /// Its state folder.
-    pub fn home(&self) -> &str {
+    pub(crate) fn home(&self) -> &str {
         &self.home
     }
 
     /// Puts this into the file.
-    pub fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         std::fs::write(&self.path, text).expect("writing the file");
     }
 
     /// The same, as editors do: a new file in the place of the old one.
-    pub fn replace(&self, text: &str) {
+    pub(crate) fn replace(&self, text: &str) {
         let new = self.folder.path().join("new");
         std::fs::write(&new, text).expect("writing a file");
         std::fs::rename(&new, &self.path).expect("putting it there");
     }
 
     /// Has it read its file, and waits for the answer.
-    pub fn reload(&self) -> Value {
+    pub(crate) fn reload(&self) -> Value {
         let before = self.answered().len();
         self.via6.signal("SIGHUP");
         self.via6.until("an answer to a reload", |events| {
@@ -72,7 +72,7 @@ impl Filed {
     }
 
     /// What `via6 status` tells of its relays.
-    pub fn status(&self) -> Vec<Value> {
+    pub(crate) fn status(&self) -> Vec<Value> {
         let ended = self.ask("status --json");
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let status: Value = serde_json::from_str(&ended.stdout).expect("a status");
@@ -80,7 +80,7 @@ impl Filed {
     }
 
     /// Runs a command that asks it.
-    pub fn ask(&self, command: &str) -> Ended {
+    pub(crate) fn ask(&self, command: &str) -> Ended {
         via6(&format!("via6 {command}"))
             .with("VIA6_STATE", self.home())
             .start()

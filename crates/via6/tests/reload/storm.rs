@@ -114,7 +114,7 @@ fn told(status: &[Value]) -> BTreeSet<String> {
 }
 
 /// A newcomer at one of the entries finds the game that it leads to.
-fn probe(entry: &Wanted, letters: &[u8; 2]) -> Option<(TcpStream, u8)> {
+fn probe(entry: &Wanted, letters: [u8; 2]) -> Option<(TcpStream, u8)> {
     if !entry.tcp {
         assert_eq!(
             hears_over_udp(&player_of(entry.entry())),
@@ -205,7 +205,7 @@ fn whatever_is_written_who_plays_goes_on_and_the_last_valid_file_holds() {
             "{}",
             context()
         );
-        strays.extend(probe(random.one_of(&book.entries), &letters));
+        strays.extend(probe(random.one_of(&book.entries), letters));
         // Those who came on the way stay for a while, whatever becomes of the entry they came by.
         for (stream, letter) in &mut strays {
             assert_eq!(

@@ -174,7 +174,7 @@ impl Running {
         Raw::new(reading, writing)
     }
 
-    async fn carried(&self, name: &str) -> Carried {
+    async fn carried(&self, name: &str) -> connection::Carried {
         let connection = self.connect().await;
         connection.carry(carry(name)).await.unwrap()
     }
