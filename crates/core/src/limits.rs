@@ -225,6 +225,14 @@ pub const UNPROVEN_RATE_PER_PREFIX: Rate = Rate {
 
 // Output ---------------------------------------------------------------------------------------
 
+/// Flows of one relay that its log tells of, two lines each: per second, and at once. A full server
+/// that restarts is told of whole; whoever forges addresses, [`FLOW_RATE`] a second, writes about 15 MB
+/// a day. The others are counted.
+pub const FLOW_LINES: Rate = Rate {
+    per_second: 1,
+    burst: 200,
+};
+
 /// Lines that wait for a slow terminal, file or pipe; more are dropped and counted. Enough for
 /// thousands of sessions that end in the same moment.
 pub const OUTPUT_QUEUE: usize = 8192;

@@ -228,6 +228,23 @@ fn when_the_first_ends_the_second_goes_on_at_the_same_place() {
 }
 
 #[test]
+fn whoever_is_carried_is_told_what_ctrl_c_ends() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let line = format!("via6 relay tcp 127.0.0.1:0 {}", game.address);
+    let relay = folder.start(&line);
+    relay.says(&format!(
+        "The via6 that runs already (process {}) carries this as well, as relay.\n\
+         Press Ctrl-C to stop this one alone.\n",
+        host.id()
+    ));
+    relay.says("relaying TCP");
+    relay.stop();
+    assert_eq!(folder.names(), ["host"]);
+}
+
+#[test]
 fn a_second_that_cannot_be_carried_says_why_and_what_to_do() {
     let folder = Folder::new();
     let game = Game::on("127.0.0.1");

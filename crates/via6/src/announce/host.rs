@@ -7,7 +7,7 @@ use via6_core::addr::HostPort;
 use via6_relay::{Protocol, is_up, route_to};
 
 use super::{ANY_PORT, JOIN_PORT, carried_flags, listening};
-use crate::entry::Entry;
+use crate::entry::{Entry, Protocols};
 use crate::global_address::{self, Reach};
 use crate::instance::Bound;
 use crate::narrator::{Narrator, protocol_label};
@@ -100,17 +100,41 @@ fn default_ipv4() -> IpAddr {
 }
 
 /// Says whether the game answers yet.
-pub(super) async fn report_game(narrator: &Narrator, game: &HostPort, protocol: Protocol) {
-    let up = is_up(game, protocol).await;
-    narrator.emit(json!({
-        "event": "game", "protocol": protocol_label(protocol), "address": game.to_string(),
-        "up": up,
-    }));
-    match up {
-        Some(true) => narrator.say(&format!("The game answers on {game} ({protocol}).")),
-        Some(false) => narrator.say(&format!(
-            "Nothing answers on {game} ({protocol}) yet. Start the game; players can then come in."
-        )),
-        None => {}
+pub(super) async fn report_game(narrator: &Narrator, game: &HostPort, carried: Protocols) {
+    let mut answers = Vec::new();
+    for protocol in carried.each() {
+        let up = is_up(game, protocol).await;
+        narrator.emit(json!({
+            "event": "game", "protocol": protocol_label(protocol), "address": game.to_string(),
+            "up": up,
+        }));
+        answers.extend(up.map(|up| (protocol, up)));
     }
+    for sentence in answering(game, &answers) {
+        narrator.say(&sentence);
+    }
+}
+
+/// Most games use one protocol alone: that the other is silent is no reason to start anything.
+fn answering(game: &HostPort, answers: &[(Protocol, bool)]) -> Vec<String> {
+    let is_up = |up: bool| answers.iter().filter(move |answer| answer.1 == up);
+    if is_up(false).count() == 0 {
+        return is_up(true)
+            .map(|(protocol, _)| format!("The game answers on {game} ({protocol})."))
+            .collect();
+    }
+    if let Some((up, _)) = is_up(true).next()
+        && let Some((down, _)) = is_up(false).next()
+    {
+        return vec![format!(
+            "The game answers on {game}: {up} yes, {down} no (many games use only one)."
+        )];
+    }
+    let alone = match answers {
+        [(protocol, _)] => format!(" ({protocol})"),
+        _ => String::new(),
+    };
+    vec![format!(
+        "Nothing answers on {game}{alone} yet. Start the game, and players can come in."
+    )]
 }

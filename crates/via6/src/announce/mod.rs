@@ -30,9 +30,7 @@ pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
 /// Tells whether the game of a host is there, which may take some seconds to find out.
 pub(crate) async fn look_for_game(entry: &Entry, narrator: &Narrator) {
     if entry.role == Role::Host {
-        for protocol in entry.carried.each() {
-            host::report_game(narrator, &entry.upstream, protocol).await;
-        }
+        host::report_game(narrator, &entry.upstream, entry.carried).await;
     }
 }
 

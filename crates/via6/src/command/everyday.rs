@@ -120,7 +120,8 @@ impl Everyday<'_> {
         let (pid, name) = (carried.pid(), carried.name().to_owned());
         narrator.emit(json!({ "event": "handed_over", "pid": pid, "as": name }));
         narrator.say(&format!(
-            "The via6 that runs already (process {pid}) carries this, as {name}. Press Ctrl-C to stop."
+            "The via6 that runs already (process {pid}) carries this as well, as {name}.\n\
+             Press Ctrl-C to stop this one alone."
         ));
         let screen = Screen::of(self.output);
         let mut viewing = std::pin::pin!(async {
