@@ -23,6 +23,8 @@ use crate::stop::Stop;
 /// What is to be done, and how it is to be told of.
 pub(super) struct Everyday<'a> {
     pub(super) entry: Entry,
+    /// Its port is only one that was free the last time: where it is taken, another one does.
+    pub(super) any_port: bool,
     pub(super) shown: Shown,
     pub(super) place: &'a Place,
     pub(super) output: &'a Arc<Output>,
@@ -93,6 +95,7 @@ impl Everyday<'_> {
     async fn hand_over(&self, connection: Connection, wish: &Shutdown) -> Then {
         let carry = Carry {
             entry: self.entry.clone(),
+            any_port: self.any_port,
             shown: self.shown,
             metrics: None,
         };
@@ -169,9 +172,10 @@ impl Everyday<'_> {
         };
         let carried = async {
             let prepared = instance
-                .prepare(self.entry.clone(), Origin::Command)
+                .prepare(self.entry.clone(), self.any_port, Origin::Command)
                 .await?;
-            home.remember(&prepared.entry);
+            let (entry, any_port) = prepared.to_be_remembered();
+            home.remember(entry, any_port);
             let added = instance.commit(prepared, &asked).await?;
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");

@@ -1,5 +1,6 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
+mod asking;
 mod demo;
 mod everyday;
 mod host;
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use via6_core::addr::{Listen, Network};
 
 use self::everyday::Everyday;
-use crate::args::{Args, Command, Trusted};
+use crate::args::{Args, Command, Place, Trusted};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::reading::Sources;
+use crate::reading::{self, Sources};
 use crate::stop::Stop;
+use crate::wanted::Wanted;
 
 /// Carries out what was typed.
 pub(crate) async fn run(
@@ -27,26 +29,45 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     // They wait for nothing of their own: Ctrl-C ends them as it ends any program.
     match &args.command {
-        Command::Status => return status::run(&args, output).await,
-        Command::Stop(typed) => return stop::run(typed, &args, output).await,
+        Some(Command::Status) => return status::run(&args, output).await,
+        Some(Command::Stop(typed)) => return stop::run(typed, &args, output).await,
+        None if !asking::is_possible(args.shown) => return Err(reading::help()),
         _ => {}
     }
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
-    let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
-    let entry = match args.command {
-        Command::Host(host) => host::entry(&host, sources)?,
-        Command::Join(join) => join::entry(&join, sources)?,
-        Command::Relay(relay) => relay::entry(&relay, sources)?,
-        Command::Demo(demo) => return demo::run(demo, args.shown, output, stop).await,
-        Command::Status | Command::Stop(_) => return Ok(()),
+    let mut stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
+    let (wanted, shown) = match &args.command {
+        Some(Command::Demo(demo)) => return demo::run(*demo, args.shown, output, stop).await,
+        Some(command) => (wanted(command, sources, &args.place)?, args.shown),
+        None => asking::run(&args, output, &mut stop).await?,
     };
+    let Some(wanted) = wanted else {
+        return Ok(());
+    };
+    if let Some(note) = &wanted.note
+        && !shown.json
+        && !shown.quiet
+    {
+        output.log(note);
+    }
     let everyday = Everyday {
-        entry,
-        shown: args.shown,
+        entry: wanted.entry,
+        any_port: wanted.any_port,
+        shown,
         place: &args.place,
         output,
     };
     everyday.run(stop).await
+}
+
+/// What a command asks for, if it is one of those that relay.
+fn wanted(command: &Command, sources: &Sources, place: &Place) -> Result<Option<Wanted>, Failure> {
+    Ok(Some(match command {
+        Command::Host(host) => Wanted::new(host::entry(host, sources)?),
+        Command::Join(join) => join::wanted(join, sources, place)?,
+        Command::Relay(relay) => Wanted::new(relay::entry(relay, sources)?),
+        Command::Demo(_) | Command::Status | Command::Stop(_) => return Ok(None),
+    }))
 }
 
 /// Reads an address to listen on, typed as `what`.

@@ -101,12 +101,19 @@ impl Handler for Desk {
         if self.instance.shutdown().is_draining() {
             return client.hand_back().await;
         }
-        let Carry { entry, shown, .. } = carry;
-        let prepared = match self.instance.prepare(entry, Origin::Command).await {
+        let Carry {
+            entry,
+            any_port,
+            shown,
+            ..
+        } = carry;
+        let prepared = self.instance.prepare(entry, any_port, Origin::Command);
+        let prepared = match prepared.await {
             Ok(prepared) => prepared,
             Err(failure) => return client.refuse(Refusal::from(&failure)).await,
         };
-        self.home.remember(&prepared.entry);
+        let (entry, any_port) = prepared.to_be_remembered();
+        self.home.remember(entry, any_port);
         let attached = client.carried(&prepared.entry.name).await;
         let asked = Asked {
             origin: Origin::Command,

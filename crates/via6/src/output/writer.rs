@@ -17,6 +17,8 @@ type Stream = Box<dyn Write + Send>;
 enum Item {
     /// A line, and which of the thread's streams it is for.
     Line(usize, String),
+    /// The same without its end.
+    Prompt(usize, String),
     /// Answered when all that was queued before it has been written.
     Flush(SyncSender<()>),
 }
@@ -64,7 +66,16 @@ impl Writer {
 
     /// Queues one line, or counts it as dropped. Never blocks.
     pub(super) fn line(&self, line: String) {
-        if self.queue.try_send(Item::Line(self.stream, line)).is_err() {
+        self.queue(Item::Line(self.stream, line));
+    }
+
+    /// Queues what stands at the beginning of a line. Never blocks.
+    pub(super) fn prompt(&self, text: String) {
+        self.queue(Item::Prompt(self.stream, text));
+    }
+
+    fn queue(&self, item: Item) {
+        if self.queue.try_send(item).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -106,6 +117,15 @@ fn write_all(mut streams: Vec<Stream>, items: &Receiver<Item>, dropped: &AtomicU
                 }
                 // Nobody waits any more: the deadline has passed.
                 let _ = done.try_send(());
+            }
+            Item::Prompt(stream, text) => {
+                let Some(stream) = streams.get_mut(stream) else {
+                    continue;
+                };
+                let written = stream.write_all(text.as_bytes());
+                if written.and_then(|()| stream.flush()).is_err() {
+                    return;
+                }
             }
             Item::Line(stream, line) => {
                 let missing = dropped.swap(0, Ordering::Relaxed);

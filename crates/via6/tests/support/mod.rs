@@ -16,6 +16,8 @@
 pub mod game;
 #[cfg(target_os = "linux")]
 pub mod network;
+#[cfg(target_os = "linux")]
+pub mod pty;
 mod text;
 
 use std::collections::BTreeMap;
@@ -76,6 +78,13 @@ impl Invocation {
         self
     }
 
+    /// The same through a command that becomes the program in the end, before others that do.
+    fn under(&self, wrapper: &str) -> Self {
+        let mut under = self.clone();
+        under.wrapper.splice(0..0, words(wrapper));
+        under
+    }
+
     /// Starts it.
     pub fn start(&self) -> Running {
         // One that found another running would have it do the work.
@@ -93,6 +102,12 @@ impl Invocation {
             stderr,
             _home: home,
         }
+    }
+
+    /// Starts it as a person does, on a terminal of this size.
+    #[cfg(target_os = "linux")]
+    pub fn on_terminal(&self, width: u16, height: u16) -> pty::Terminal {
+        pty::Terminal::start(self, width, height)
     }
 
     /// Runs it until it ends by itself, which must be soon.
