@@ -89,13 +89,15 @@ class Via6:
         return self._process.wait(timeout=DEADLINE)
 
 
-def run(command, *arguments):
+def run(command, *arguments, state=None):
     """Runs via6 to its end: exit code, stdout, stderr."""
-    done = subprocess.run(
-        [*command, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=2 * DEADLINE,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as home:
+        done = subprocess.run(
+            [*command, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**os.environ, "VIA6_STATE": state or home},
+            timeout=2 * DEADLINE,
+            check=False,
+        )
     return done.returncode, done.stdout.decode(), done.stderr.decode()

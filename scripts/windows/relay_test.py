@@ -8,9 +8,11 @@ ends as it should. Wine flattens a peer's RST into a clean end, so the rows abou
 strict natively only.
 """
 
+import json
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -239,6 +241,64 @@ class HostAndJoin(unittest.TestCase):
                         for size in (1, 2, 3, 1200, 0, 1400):
                             sock.send(PAYLOAD[:size])
                             self.assertEqual(sock.recv(1 << 16), PAYLOAD[:size])
+
+
+class Together(unittest.TestCase):
+    """Several via6 with one state folder talk over a named pipe."""
+
+    def setUp(self):
+        self.home = tempfile.TemporaryDirectory()
+        self.addCleanup(self.home.cleanup)
+
+    def via6(self, *arguments):
+        return Via6(COMMAND, *arguments, state=self.home.name)
+
+    def ask(self, *arguments):
+        return run(COMMAND, *arguments, state=self.home.name)
+
+    def test_a_second_hands_its_work_over_and_takes_it_back(self):
+        with Game(V4, echo) as game:
+            with self.via6("host", "--open", str(game.port), "--tcp", "--listen", "[::1]:0") as one:
+                link = one.port("tcp")
+                two = self.via6("join", written(V6, link), "--tcp", "--listen", "127.0.0.1:0")
+                with two:
+                    two.wait_for("handed_over")
+                    with dial(V4, two.port("tcp")) as sock:
+                        sock.sendall(b"hello")
+                        self.assertEqual(sock.recv(16), b"hello")
+                        code, out, log = self.ask("status", "--json")
+                        self.assertEqual(code, 0, log)
+                        entries = json.loads(out)["entries"]
+                        self.assertEqual([one["name"] for one in entries], ["host", "join"])
+                        self.assertEqual([one["sessions_live"] for one in entries], [1, 1])
+                    one.interrupt()
+                    self.assertEqual(one.exit_code(), 0)
+                    two.wait_for("handed_back")
+                    two.port("tcp")
+                    code, out, log = self.ask("stop")
+                    self.assertEqual((code, log.strip()), (0, "stopped"))
+                    self.assertEqual(two.exit_code(), 0)
+        code, out, log = self.ask("status")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("no via6 is running here", log)
+
+    def test_a_file_that_changes_is_read_again(self):
+        path = os.path.join(self.home.name, "via6.toml")
+
+        def write(*names):
+            with open(path, "w", encoding="utf-8") as file:
+                for name in names:
+                    print(f'[join.{name}]\nhost = "::1"\nlisten = "127.0.0.1:0"', file=file)
+
+        write("one")
+        with self.via6("run", path) as via6:
+            via6.port("tcp")
+            write("one", "two")
+            self.assertEqual(via6.wait_for("reloaded")["added"], ["two"])
+            write("two")
+            self.assertEqual(via6.wait_for("reloaded")["removed"], ["one"])
+            via6.interrupt()
+            self.assertEqual(via6.exit_code(), 0)
 
 
 class Program(unittest.TestCase):

@@ -17,7 +17,7 @@ pub struct Descriptors {
 
 /// Descriptors in use; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -38,11 +38,15 @@ impl Descriptors {
     }
 
     /// What there is in all.
-    pub(crate) fn capacity(&self) -> usize {
+    #[must_use]
+    pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    pub(crate) fn lease(&self, count: u32) -> Option<Lease> {
+    /// So many descriptors, for sessions and flows or for what the program does beside them. None if
+    /// there are not as many left.
+    #[must_use]
+    pub fn lease(&self, count: u32) -> Option<Lease> {
         let permit = Arc::clone(&self.free).try_acquire_many_owned(count).ok()?;
         Some(Lease { _permit: permit })
     }

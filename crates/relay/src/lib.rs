@@ -54,7 +54,7 @@ mod tally;
 mod terms;
 mod udp;
 
-pub use descriptors::Descriptors;
+pub use descriptors::{Descriptors, Lease};
 pub use dial::{Attempts, DialError, dial};
 pub use engine::Engine;
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};

@@ -359,6 +359,7 @@ async fn a_drain_takes_no_new_player_and_keeps_those_it_has() {
     relay.shutdown.drain();
     timeout(PATIENCE, async {
         while relay.log.count("draining") == 0 {
+            // Between two looks.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     })

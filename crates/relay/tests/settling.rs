@@ -176,6 +176,7 @@ async fn look_at(one: &One) -> Look {
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {
+            // Between two looks.
             sleep(Duration::from_millis(2)).await;
         }
     };

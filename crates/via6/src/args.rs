@@ -49,6 +49,19 @@ pub(crate) struct Shown {
     /// Write events to standard output, one JSON object a line, and no other text there
     #[arg(long, global = true, env = "VIA6_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+
+    /// Plain lines on a terminal as well: no live view
+    // Of this terminal, whoever carries the work.
+    #[serde(skip)]
+    #[arg(long, global = true, env = "VIA6_PLAIN", value_parser = BoolishValueParser::new())]
+    pub(crate) plain: bool,
+}
+
+impl Shown {
+    /// Whether a terminal may show a live view below the lines.
+    pub(crate) fn is_live(self) -> bool {
+        !(self.quiet || self.json || self.plain)
+    }
 }
 
 /// What one run leaves to the next, and where a running via6 is found.
@@ -89,6 +102,23 @@ pub(crate) enum Command {
   via6 relay udp 0.0.0.0:27015 '[2001:db8::1234]:43325'"
     )]
     Relay(Relay),
+    /// Run many of the above from one file
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 run via6.toml                         every host, join and relay of the file
+  via6 run via6.toml --metrics 9646          the same, with metrics on 127.0.0.1:9646"
+    )]
+    Run(Run),
+    /// Check a file of `via6 run`, or show what it comes to
+    #[command(
+        args_override_self = true,
+        subcommand_value_name = "check|show",
+        after_help = "Examples:
+  via6 config check via6.toml                every mistake in it, or that it is fine
+  via6 config show via6.toml                 every value, and where it comes from"
+    )]
+    Config(ConfigCommand),
     /// See it work on this computer alone: a tiny game, a host and a join
     Demo(Demo),
     /// Show what the running via6 does, and who is playing
@@ -135,6 +165,9 @@ pub(crate) struct Host {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -152,6 +185,9 @@ pub(crate) struct Join {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 /// How TCP bytes pass.
@@ -173,6 +209,19 @@ impl Passing {
     pub(crate) fn splice(self) -> Splice {
         self.splice.unwrap_or(Splice::Auto)
     }
+}
+
+/// Who may look on.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watched {
+    /// Serve metrics for Prometheus: ADDR:PORT, or a port of 127.0.0.1
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        env = "VIA6_METRICS",
+        allow_negative_numbers = true
+    )]
+    pub(crate) metrics: Option<String>,
 }
 
 /// When `splice(2)` is used. Other systems than Linux do not have it.
@@ -230,12 +279,61 @@ pub(crate) struct Relay {
 
     #[command(flatten)]
     pub(crate) passing: Passing,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Protocol {
     Tcp,
     Udp,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) file: File,
+
+    #[command(flatten)]
+    pub(crate) watched: Watched,
+
+    // Of every entry, whatever the file says.
+    #[command(flatten)]
+    pub(crate) passing: Passing,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct File {
+    /// The file, in TOML
+    #[arg(value_name = "FILE", env = "VIA6_FILE", id = "file")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ConfigCommand {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Tell every mistake in a file, or that it is fine
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config check via6.toml
+  via6 config check via6.toml --json         for an editor or a script"
+    )]
+    Check(File),
+    /// Show every value that a file comes to, and where it comes from
+    #[command(
+        args_override_self = true,
+        after_help = "Examples:
+  via6 config show via6.toml
+  via6 config show via6.toml --splice never  what `via6 run` would make of the same flags"
+    )]
+    Show(Run),
 }
 
 #[derive(Clone, Copy, Debug, ClapArgs)]

@@ -95,6 +95,25 @@ fn shown<S: Serializer>(value: &impl fmt::Display, to: S) -> Result<S::Ok, S::Er
     to.collect_str(value)
 }
 
+/// The same, of what there may be none of.
+#[allow(clippy::ref_option, reason = "as serde calls it")]
+pub(crate) fn some_shown<S: Serializer>(
+    value: &Option<impl fmt::Display>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
+
+/// An address to listen on, or null.
+pub(crate) fn some_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Listen>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| Listen::parse(&text).map_err(serde::de::Error::custom))
+        .transpose()
+}
+
 fn all_shown<S: Serializer>(values: &[impl fmt::Display], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(values.iter().map(ToString::to_string))
 }

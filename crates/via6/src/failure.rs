@@ -19,6 +19,7 @@ pub(crate) mod code {
 pub(crate) struct Failure {
     message: String,
     detail: Option<String>,
+    report: Option<String>,
     hint: Option<String>,
     code: u8,
     shown: As,
@@ -40,6 +41,7 @@ impl Failure {
         Self {
             message: message.into(),
             detail: None,
+            report: None,
             hint: None,
             code: code::USAGE,
             shown: As::Error,
@@ -60,6 +62,12 @@ impl Failure {
 
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Several paragraphs of their own, such as the problems of a file.
+    pub(crate) fn report(mut self, report: impl Into<String>) -> Self {
+        self.report = Some(report.into());
         self
     }
 
@@ -149,6 +157,9 @@ impl fmt::Display for Failure {
         write!(f, "error: {}", self.message)?;
         if let Some(detail) = &self.detail {
             write!(f, "\n  {detail}")?;
+        }
+        if let Some(report) = &self.report {
+            write!(f, "\n\n{report}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n\nhint: {hint}")?;

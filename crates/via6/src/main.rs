@@ -4,11 +4,13 @@ mod announce;
 mod args;
 mod ask;
 mod command;
+mod config;
 mod control;
 mod entry;
 mod failure;
 mod global_address;
 mod instance;
+mod metrics;
 mod mistake;
 mod narrator;
 mod output;
@@ -16,7 +18,9 @@ mod reading;
 mod state;
 mod status;
 mod stop;
+mod view;
 mod wanted;
+mod watch;
 mod window;
 
 use std::process::ExitCode;
@@ -28,9 +32,9 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let (args, sources) = match reading::read() {
         Ok(read) => read,
-        Err(failure) => return finish(&Output::start(), Some(failure)),
+        Err(failure) => return finish(&Output::start(false), Some(failure)),
     };
-    let output = Arc::new(Output::start());
+    let output = Arc::new(Output::start(args.shown.is_live()));
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -7,7 +7,14 @@ use via6_core::addr::HostPort;
 
 use crate::failure::Failure;
 
+/// As they are listed in the help.
+const COMMANDS: [&str; 8] = [
+    "host", "join", "relay", "run", "config", "demo", "status", "stop",
+];
+
 const EXAMPLE_RELAY: &str = "for instance: via6 relay tcp '[::]:43325' 127.0.0.1:25565";
+
+const EXAMPLE_CONFIG: &str = "for instance: via6 config check via6.toml";
 
 /// The parser's error about what was `typed`, as a failure; help and version are of that kind too, as
 /// far as it knows.
@@ -21,14 +28,18 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
     let failure = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Failure::help(&text, 0),
         ErrorKind::MissingRequiredArgument => missing(&argument),
+        // Only `via6 config` has commands below it.
+        ErrorKind::MissingSubcommand => Failure::usage("a word is missing: check or show"),
         // Flags take no value, so it was their variable's.
         ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
         ErrorKind::InvalidSubcommand => {
-            return unknown_command(&found(ContextKind::InvalidSubcommand), &text);
+            let word = found(ContextKind::InvalidSubcommand);
+            return unknown_command(command_of(error), &word, &text);
         }
         ErrorKind::UnknownArgument => return unknown_argument(error, &argument, &text),
         ErrorKind::InvalidValue if value.is_empty() => {
-            Failure::usage(format!("{} needs a value", name_of(&argument)))
+            let name = name_of(&argument).trim_matches(['<', '>']);
+            Failure::usage(format!("{name} needs a value"))
         }
         ErrorKind::InvalidValue if argument == "<tcp|udp>" => {
             Failure::usage(format!("cannot relay {value}: tcp or udp"))
@@ -47,6 +58,8 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
         "--listen" => "for instance: --listen '[::]:43326'".into(),
         "<tcp|udp>" => EXAMPLE_RELAY.into(),
         "--trust-relay" => "for instance: --trust-relay 2001:db8::1".into(),
+        "<FILE>" if command_of(error).is_empty() => "for instance: via6 run via6.toml".into(),
+        "--metrics" => crate::metrics::EXAMPLE.into(),
         "--splice" => "for instance: --splice never".into(),
         "--state" => "for instance: --state via6-state".into(),
         _ => example(error),
@@ -96,8 +109,22 @@ fn written(flag: &str, variable: &str, typed: &[OsString]) -> String {
 }
 
 /// The first word is no command; perhaps it is what a command needs.
-fn unknown_command(word: &str, text: &str) -> Failure {
+fn unknown_command(command: &str, word: &str, text: &str) -> Failure {
     let failure = Failure::usage(first_paragraph(text));
+    if std::path::Path::new(word)
+        .extension()
+        .is_some_and(|ending| ending == "toml")
+    {
+        let command = if command == "config" {
+            "config check"
+        } else {
+            "run"
+        };
+        return failure.hint(format!("try: via6 {command} {word}"));
+    }
+    if command == "config" {
+        return failure.hint(tip(text).unwrap_or_else(|| EXAMPLE_CONFIG.into()));
+    }
     if word.parse::<u16>().is_ok() {
         return failure.hint(format!("to share a game: via6 host --open {word}"));
     }
@@ -154,9 +181,8 @@ fn command_of(error: &clap::Error) -> &'static str {
         .get(ContextKind::Usage)
         .map(ToString::to_string)
         .unwrap_or_default();
-    let commands = ["host", "join", "relay", "demo", "status", "stop"];
     let of = |command: &&&str| usage.contains(&format!("via6 {command}"));
-    commands.iter().find(of).copied().unwrap_or_default()
+    COMMANDS.iter().find(of).copied().unwrap_or_default()
 }
 
 /// A line to start from, of the command that was meant.
@@ -165,6 +191,8 @@ fn example(error: &clap::Error) -> String {
         "host" => "for instance: via6 host --open 25565".into(),
         "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
         "relay" => EXAMPLE_RELAY.into(),
+        "run" => "for instance: via6 run via6.toml".into(),
+        "config" => EXAMPLE_CONFIG.into(),
         "demo" => "see `via6 demo --help`".into(),
         "status" => "for instance: via6 status".into(),
         "stop" => "for instance: via6 stop --now".into(),

@@ -12,6 +12,7 @@ use via6_core::reason::CloseReason;
 use via6_relay::{DialError, Event, Observer, Protocol, SessionEnd, Warning, describe};
 
 use crate::args::Shown;
+use crate::failure::Failure;
 
 /// What a relay is for, which is how its two sides are called.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -147,11 +148,26 @@ impl Narrator {
         }
     }
 
+    /// What the person must know, though it be `--quiet`; `--json` has an event for it.
+    pub(crate) fn log(&self, text: &str) {
+        self.sink.log(text.to_owned());
+    }
+
+    /// Something that was asked for cannot be done, and the program goes on.
+    pub(crate) fn fail(&self, whose: &str, failure: &Failure) {
+        self.sink.log(format!("{whose}{failure}"));
+    }
+
     /// What the command was for: the line to paste, the address to type.
     pub(crate) fn give(&self, text: &str) {
         if !self.shown.get().json {
             self.sink.data(text.to_owned());
         }
+    }
+
+    /// Whether a terminal may show a live view.
+    pub(crate) fn is_live(&self) -> bool {
+        self.shown.get().is_live()
     }
 
     fn label(&self) -> String {

@@ -8,12 +8,17 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::args::{Args, Command, Host};
+use crate::config::Source;
 use crate::failure::{Failure, code};
 use crate::mistake;
 
-/// Which values came from the environment, so that a mistake is blamed on what was written.
+/// Which values were typed and which came from the environment, so that a mistake is blamed on what
+/// was written.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(Vec<String>);
+pub(crate) struct Sources {
+    typed: Vec<String>,
+    set: Vec<String>,
+}
 
 impl Sources {
     /// What to call the value `id` of the command line: as it is `typed`, or its variable.
@@ -23,10 +28,27 @@ impl Sources {
         typed: &'static str,
         variable: &'static str,
     ) -> &'static str {
-        if self.0.iter().any(|set| set == id) {
+        if self.set.iter().any(|set| set == id) {
             variable
         } else {
             typed
+        }
+    }
+
+    /// Where the value `id` comes from; `None` if nobody said it.
+    pub(crate) fn of(
+        &self,
+        id: &str,
+        typed: &'static str,
+        variable: &'static str,
+    ) -> Option<Source> {
+        let is_in = |ids: &[String]| ids.iter().any(|known| known == id);
+        if is_in(&self.typed) {
+            Some(Source::Flag(typed))
+        } else if is_in(&self.set) {
+            Some(Source::Environment(variable))
+        } else {
+            None
         }
     }
 }
@@ -41,17 +63,27 @@ pub(crate) fn read_with(words: &[&str]) -> Result<(Args, Sources), Failure> {
     let typed: Vec<OsString> = std::env::args_os()
         .chain(words.iter().map(OsString::from))
         .collect();
-    let command = Args::command()
-        .mut_args(without_empty_variable)
-        .mut_subcommands(|command| command.mut_args(without_empty_variable));
     let explain = |error| mistake::explain(&error, &typed);
-    let matches = command.try_get_matches_from(&typed).map_err(explain)?;
+    let parsed = without_empty_variables(Args::command()).try_get_matches_from(&typed);
+    let matches = parsed.map_err(explain)?;
     let mut args = Args::from_arg_matches(&matches).map_err(explain)?;
-    let command = matches
-        .subcommand()
-        .map_or(&matches, |(_, matches)| matches);
+    let mut command = &matches;
+    while let Some((_, below)) = command.subcommand() {
+        command = below;
+    }
     prefer_typed(&mut args, command)?;
-    Ok((args, Sources(from_environment(command))))
+    let sources = Sources {
+        typed: said(command, ValueSource::CommandLine),
+        set: said(command, ValueSource::EnvVariable),
+    };
+    Ok((args, sources))
+}
+
+/// The same command and all below it.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(without_empty_variable)
+        .mut_subcommands(without_empty_variables)
 }
 
 /// What `via6 --help` prints, as a failure: a script that names no command wanted something else.
@@ -96,12 +128,13 @@ fn without_empty_variable(arg: Arg) -> Arg {
     }
 }
 
-fn from_environment(matches: &ArgMatches) -> Vec<String> {
-    let set = |id: &&str| matches.value_source(id) == Some(ValueSource::EnvVariable);
+/// The values that came in this way.
+fn said(matches: &ArgMatches, source: ValueSource) -> Vec<String> {
+    let is_from = |id: &&str| matches.value_source(id) == Some(source);
     matches
         .ids()
         .map(clap::Id::as_str)
-        .filter(set)
+        .filter(is_from)
         .map(str::to_owned)
         .collect()
 }

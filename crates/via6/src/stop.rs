@@ -1,5 +1,8 @@
 //! Being told to stop: Ctrl-C or SIGTERM once means drain, twice means now. A closed terminal or
 //! console window means now: nobody is there to read on, and Windows ends the process after 5 s.
+//!
+//! For `via6 run` SIGHUP means to read the file again, as daemons do ([`Hangup`]); unless it is what
+//! the system sends when the terminal is closed.
 
 use std::convert::Infallible;
 use std::io;
@@ -27,15 +30,20 @@ impl Stop {
     /// From now on the system tells us instead of ending the program.
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let hangup = if hangup_is_ours() {
-            Some(signal(SignalKind::hangup())?)
-        } else {
-            None
-        };
+        let mut stop = Self::but_hangup()?;
+        if hangup_is_ours() {
+            stop.hangup = Some(signal(SignalKind::hangup())?);
+        }
+        Ok(stop)
+    }
+
+    /// The same, where SIGHUP is for [`Hangup`].
+    pub(crate) fn but_hangup() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup,
+            hangup: None,
         })
     }
 
@@ -68,6 +76,68 @@ fn hangup_is_ours() -> bool {
         .is_some_and(|mask| mask & HANGUP == 0)
 }
 
+/// SIGHUP, for a program that reads its file again.
+#[cfg(unix)]
+pub(crate) struct Hangup {
+    signal: tokio::signal::unix::Signal,
+    /// Which streams were a terminal at the start: input, output, errors.
+    terminals: [bool; 3],
+}
+
+#[cfg(unix)]
+impl Hangup {
+    /// From now on the system tells us instead of ending the program.
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            signal: signal(SignalKind::hangup())?,
+            // Whoever chose to outlive the terminal is not to end with it.
+            terminals: if hangup_is_ours() {
+                terminals()
+            } else {
+                [false; 3]
+            },
+        })
+    }
+
+    /// Waits for the next; true if it was sent because the terminal has been closed. Cancel safe.
+    pub(crate) async fn next(&mut self) -> bool {
+        if self.signal.recv().await.is_none() {
+            // The runtime ends.
+            return std::future::pending().await;
+        }
+        // What was a terminal is none once it is gone (EIO, termios(3)).
+        let mut both = self.terminals.into_iter().zip(terminals());
+        both.any(|(was, is)| was && !is)
+    }
+}
+
+#[cfg(unix)]
+fn terminals() -> [bool; 3] {
+    use std::io::IsTerminal;
+    [
+        io::stdin().is_terminal(),
+        io::stdout().is_terminal(),
+        io::stderr().is_terminal(),
+    ]
+}
+
+/// Windows has no such signal: there the file alone says that it has changed.
+#[cfg(windows)]
+pub(crate) struct Hangup;
+
+#[cfg(windows)]
+impl Hangup {
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Never comes. Cancel safe.
+    pub(crate) async fn next(&mut self) -> bool {
+        std::future::pending().await
+    }
+}
+
 #[cfg(windows)]
 pub(crate) struct Stop {
     interrupt: tokio::signal::windows::CtrlC,
@@ -85,6 +155,11 @@ impl Stop {
             pause: ctrl_break()?,
             close: ctrl_close()?,
         })
+    }
+
+    /// The same: there is no SIGHUP.
+    pub(crate) fn but_hangup() -> io::Result<Self> {
+        Self::listen()
     }
 
     /// True if it has to be now. Cancel safe.

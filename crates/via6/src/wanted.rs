@@ -1,5 +1,7 @@
 //! An entry that is wanted now, with what else is known of the wish. What comes of it is not known here.
 
+use via6_core::addr::Listen;
+
 use crate::entry::Entry;
 use crate::state::Joined;
 
@@ -9,6 +11,8 @@ pub(crate) struct Wanted {
     pub(crate) entry: Entry,
     /// Its port is only one that was free the last time: where it is taken, another one does.
     pub(crate) any_port: bool,
+    /// Where metrics are to be served, if anywhere.
+    pub(crate) metrics: Option<Listen>,
     /// What the person should know before it begins.
     pub(crate) note: Option<String>,
 }
@@ -19,6 +23,7 @@ impl Wanted {
         Self {
             entry,
             any_port: false,
+            metrics: None,
             note: None,
         }
     }

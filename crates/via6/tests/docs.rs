@@ -18,6 +18,8 @@ mod commands;
 mod events;
 #[path = "docs/markdown.rs"]
 mod markdown;
+#[path = "docs/metrics.rs"]
+mod metrics;
 
 use std::collections::BTreeSet;
 

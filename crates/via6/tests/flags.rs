@@ -18,6 +18,10 @@ mod carried;
 mod demo;
 #[path = "flags/hosting.rs"]
 mod hosting;
+#[path = "flags/metrics.rs"]
+mod metrics;
+#[path = "flags/plain.rs"]
+mod plain;
 #[path = "flags/splicing.rs"]
 mod splicing;
 #[path = "flags/state.rs"]
@@ -33,11 +37,15 @@ mod variables;
 
 use support::via6;
 
-/// The tests of this program.
+/// The tests of this program, and those of `config show`, which tells of each value where it is from.
 const TESTS: &[&str] = &[
+    include_str!("config/files.rs"),
+    include_str!("config/shown.rs"),
     include_str!("flags/carried.rs"),
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
+    include_str!("flags/metrics.rs"),
+    include_str!("flags/plain.rs"),
     include_str!("flags/splicing.rs"),
     include_str!("flags/state.rs"),
     include_str!("flags/stopping.rs"),
@@ -50,7 +58,18 @@ const TESTS: &[&str] = &[
 #[test]
 fn every_flag_and_variable_is_used_by_a_test() {
     let mut seen = 0;
-    for command in ["host", "join", "relay", "demo", "status", "stop"] {
+    let commands = [
+        "host",
+        "join",
+        "relay",
+        "run",
+        "config check",
+        "config show",
+        "demo",
+        "status",
+        "stop",
+    ];
+    for command in commands {
         let help = via6(&format!("via6 {command} --help")).end().stdout;
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let words = help.split(|c| !is_part(c));

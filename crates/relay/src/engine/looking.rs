@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::Held;
 use super::session::Session;
 use super::worker::Worker;
 use crate::event::Protocol;
@@ -27,6 +28,15 @@ impl Worker {
                 self.look_at_flows_of(relay, most, &mut look);
                 look
             })
+            .collect()
+    }
+
+    /// Every listener there is, whosever it is.
+    pub(super) fn held(&self) -> Vec<Held> {
+        let tcp = self.listeners.iter().map(|(_, listener)| listener.address);
+        let udp = self.flows.iter().map(|(_, (_, flows))| flows.address);
+        let tcp = tcp.map(|address| (Protocol::Tcp, address));
+        tcp.chain(udp.map(|address| (Protocol::Udp, address)))
             .collect()
     }
 

@@ -105,6 +105,8 @@ enum Command {
         most: usize,
         done: oneshot::Sender<Vec<Look>>,
     },
+    /// Name every listener.
+    Listeners { done: oneshot::Sender<Vec<Held>> },
     /// End the thread.
     Exit,
 }
@@ -176,6 +178,13 @@ impl Engine {
     pub(crate) fn cut(&self, shared: &Arc<Shared>) {
         let shared = Arc::clone(shared);
         self.0.inbox.send(Command::Cut { shared });
+    }
+
+    /// Every listener that it has, those that are kept for their last flows alone as well: where
+    /// nobody else can listen. Cancel safe.
+    pub async fn listeners(&self) -> Vec<(Protocol, SocketAddr)> {
+        let listeners = self.ask(|done| Command::Listeners { done }).await;
+        listeners.unwrap_or_default()
     }
 
     /// How these relays are at this moment, in their order; `None` from an engine that is gone. Cancel

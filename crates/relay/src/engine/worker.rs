@@ -156,6 +156,9 @@ impl Worker {
                     // Nor who no longer wants to know.
                     let _ = done.send(self.look(&relays, most));
                 }
+                Command::Listeners { done } => {
+                    let _ = done.send(self.held());
+                }
                 Command::LookedUp { key, answer } => self.looked_up(key, answer),
                 Command::Dialled { key, dialled } => {
                     let place = Place {

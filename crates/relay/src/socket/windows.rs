@@ -47,7 +47,7 @@ pub(crate) fn unsent(_: impl AsSocket) -> Option<usize> {
 /// The smoothed round trip of a connection, since Windows 10 1703 (`SIO_TCP_INFO`).
 pub(crate) fn round_trip(stream: impl AsSocket) -> Option<Duration> {
     /// Which of the structures is meant.
-    const VERSION: u32 = 0;
+    static VERSION: u32 = 0;
 
     // SAFETY: `TCP_INFO_v0` is plain integers, for which zero is a value.
     let mut info: TCP_INFO_v0 = unsafe { std::mem::zeroed() };

@@ -54,10 +54,10 @@ fn flags(entry: &Entry) -> String {
         Role::Host | Role::Join => carried_flags(entry.carried),
         Role::Relay => "",
     };
-    let trusted = entry.trusted.iter();
-    let trusted: String = trusted
-        .map(|network| format!(" --trust-relay {network}"))
-        .collect();
+    let mut trusted = String::new();
+    for network in &entry.trusted {
+        trusted = trusted + " --trust-relay " + &network.to_string();
+    }
     let splice = match entry.splice {
         Splice::Auto => "",
         Splice::Always => " --splice always",

@@ -90,7 +90,7 @@ fn carried_flags(carried: Protocols) -> &'static str {
 }
 
 /// A port to propose where `port` cannot be had.
-fn another_port(port: u16) -> u16 {
+pub(crate) fn another_port(port: u16) -> u16 {
     match port {
         0..1024 => port + 40_000,
         u16::MAX => port - 1,

@@ -12,7 +12,7 @@ mod paste;
 mod typed;
 mod words;
 
-pub(crate) use dialogue::{Dialogue, Known, Next, Reader, Said, Start};
+pub(crate) use dialogue::{Dialogue, Known, Next, Reader, Said};
 pub(crate) use paste::Grammar;
 pub(crate) use typed::Typed;
 

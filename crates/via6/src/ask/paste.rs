@@ -27,6 +27,9 @@ pub(crate) trait Grammar {
     fn takes_value(&self, flag: &str) -> bool;
 }
 
+/// Flags that are about this computer: no friend has to know of them.
+const FORBIDDEN: [&str; 2] = ["--state", "--metrics"];
+
 /// Looks through the lines.
 pub(super) fn find(lines: &[String], grammar: &impl Grammar) -> Found {
     let lines = lines.iter().map(|line| plain(line));
@@ -126,8 +129,8 @@ fn join_words(line: &str, grammar: &impl Grammar) -> Result<Vec<String>, &'stati
         if is_flag(word) {
             let flag = bare(word);
             let name = flag.split('=').next().unwrap_or_default();
-            if name == "--state" {
-                return Err("--state");
+            if let Some(forbidden) = FORBIDDEN.into_iter().find(|flag| *flag == name) {
+                return Err(forbidden);
             }
             flags.push(flag.to_owned());
             if !flag.contains('=') && grammar.takes_value(name) {
@@ -318,10 +321,15 @@ mod tests {
         ] {
             assert_eq!(found(text), Found::Other(command.into()), "{text}");
         }
-        assert_eq!(
-            found("via6 join '[::1]:5' --state=x"),
-            Found::Forbidden("--state")
-        );
+        for flag in FORBIDDEN {
+            for line in [
+                format!("via6 join '[::1]:5' {flag}=x"),
+                format!("via6 join {flag} x '[::1]:5'"),
+                format!("via6 join '[::1]:5' --listen {flag} x"),
+            ] {
+                assert_eq!(found(&line), Found::Forbidden(flag), "{line}");
+            }
+        }
         assert_eq!(found("\n \n"), Found::Nothing);
     }
 

@@ -18,6 +18,7 @@ const SHOWN: Shown = Shown {
     verbose: 0,
     quiet: false,
     json: false,
+    plain: false,
 };
 
 impl Grammar for Plain {
@@ -82,11 +83,10 @@ fn screen(known: Known, answers: &[&str]) -> (String, Option<Wanted>) {
         let lines: Vec<_> = answer.split('\n').map(str::to_owned).collect();
         match dialogue.answer(&lines) {
             Next::Ask(said) | Next::Mistake(said) => {
-                screen += &format!("{}\n{}", said.text, said.prompt);
+                screen = screen + &said.text + "\n" + said.prompt;
             }
             Next::Start(start) => {
-                screen += &format!("{}\n", start.text);
-                return (screen, Some(start.wanted));
+                return (screen + &start.text + "\n", Some(start.wanted));
             }
             Next::Leave => {
                 screen += "(left)";

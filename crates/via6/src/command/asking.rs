@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
+use via6_core::addr::Listen;
 use via6_core::limits::{ASK_PASTE_LINES, ASK_PASTE_PAUSE};
 
-use super::wanted;
-use crate::args::{Args, Shown};
+use super::{metrics_at, wanted};
+use crate::args::{Args, Command, Shown};
 use crate::ask::{Dialogue, Grammar, Known, Next, Reader, Said, Typed};
 use crate::control::connect;
 use crate::failure::Failure;
@@ -36,13 +37,28 @@ pub(super) async fn run(
     output: &Arc<Output>,
     stop: &mut Stop,
 ) -> Result<Decided, Failure> {
+    let metrics = metrics()?;
     tokio::select! {
-        decided = talk(args, output) => Ok(decided),
+        (wanted, shown) = talk(args, output) => {
+            // What is done again is not read from the command line.
+            let wanted = wanted.map(|wanted| Wanted { metrics, ..wanted });
+            Ok((wanted, shown))
+        }
         () = stop.told() => {
             // Whatever comes next has a line of its own.
             output.data("");
             Err(Failure::interrupted())
         }
+    }
+}
+
+/// Where a variable has metrics served, if it does. Whatever else is wrong with a variable is told before
+/// anything is asked.
+fn metrics() -> Result<Option<Listen>, Failure> {
+    let (args, sources) = reading::read_with(&["join"])?;
+    match &args.command {
+        Some(Command::Join(join)) => metrics_at(&join.watched, &sources),
+        _ => Ok(None),
     }
 }
 

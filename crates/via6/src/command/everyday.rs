@@ -5,26 +5,31 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep};
+use via6_core::addr::Listen;
 use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
 use via6_relay::Shutdown;
 
+use super::alongside::alongside;
 use crate::args::{Place, Shown};
-use crate::control::{self, Carry, Claim, Connection, Stream, Told, Unreachable, claim};
+use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim, connect};
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
-use crate::instance::{Asked, Desk, Instance};
+use crate::instance::{Asked, Instance};
+use crate::metrics;
 use crate::narrator::{Narrator, Role, Showing, Sink};
 use crate::output::Output;
-use crate::state::{Folder, Home};
+use crate::state::{Folder, Home, Lock};
+use crate::status::Status;
 use crate::stop::Stop;
+use crate::view::Screen;
 
 /// What is to be done, and how it is to be told of.
 pub(super) struct Everyday<'a> {
     pub(super) entry: Entry,
     /// Its port is only one that was free the last time: where it is taken, another one does.
     pub(super) any_port: bool,
+    pub(super) metrics: Option<Listen>,
     pub(super) shown: Shown,
     pub(super) place: &'a Place,
     pub(super) output: &'a Arc<Output>,
@@ -70,7 +75,7 @@ impl Everyday<'_> {
                     return self.carry_here(None, wish).await;
                 }
             };
-            match self.hand_over(connection, wish).await {
+            match self.hand_over(&folder, connection, wish).await {
                 Then::Done(outcome) => return outcome,
                 Then::Again => {
                     let patience = DRAIN_TIMEOUT + STOP_MARGIN;
@@ -92,12 +97,12 @@ impl Everyday<'_> {
     }
 
     /// Has the other via6 carry it, and tells what that tells.
-    async fn hand_over(&self, connection: Connection, wish: &Shutdown) -> Then {
+    async fn hand_over(&self, folder: &Folder, connection: Connection, wish: &Shutdown) -> Then {
         let carry = Carry {
             entry: self.entry.clone(),
             any_port: self.any_port,
             shown: self.shown,
-            metrics: None,
+            metrics: self.metrics.clone(),
         };
         let mut carried = match connection.carry(carry).await {
             Ok(carried) => carried,
@@ -111,10 +116,18 @@ impl Everyday<'_> {
         narrator.say(&format!(
             "The via6 that runs already (process {pid}) carries this, as {name}. Press Ctrl-C to stop."
         ));
+        let screen = Screen::of(self.output);
+        let mut viewing = std::pin::pin!(async {
+            match screen {
+                Some(screen) => screen.run(async || status_there(folder, &name).await).await,
+                None => std::future::pending().await,
+            }
+        });
         let (mut drains, mut ends) = (false, false);
         loop {
             let told = tokio::select! {
                 told = carried.next() => told,
+                never = &mut viewing => match never {},
                 () = wish.draining(), if !drains => {
                     drains = true;
                     carried.drain().await;
@@ -150,20 +163,17 @@ impl Everyday<'_> {
     /// Carries it, and what others hand over meanwhile.
     async fn carry_here(
         &self,
-        held: Option<(&Folder, Arc<crate::state::Lock>)>,
+        held: Option<(&Folder, Arc<Lock>)>,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
         let instance = Instance::start(wish)?;
+        // Before anything is announced that would then not come about.
+        let metrics = self.metrics.as_ref();
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(at, Origin::Command, [&self.entry]))
+            .transpose()?;
         let process = Arc::new(self.narrator());
         let home = Home::open(held, Arc::clone(&process));
-        let over = CancellationToken::new();
-        let served = home.lock().and_then(|lock| {
-            let desk = Desk::new(instance.clone(), Arc::clone(&home));
-            let server = control::serve(lock, Arc::new(desk), over.clone());
-            server
-                .inspect_err(|trouble| process.warn(trouble.kind(), &trouble.to_string()))
-                .ok()
-        });
         let asked = Asked {
             origin: Origin::Command,
             sink: Arc::clone(self.output) as Arc<dyn Sink>,
@@ -177,6 +187,7 @@ impl Everyday<'_> {
             let (entry, any_port) = prepared.to_be_remembered();
             home.remember(entry, any_port);
             let added = instance.commit(prepared, &asked).await?;
+            let _served = metrics.map(|bound| bound.serve(&instance, &asked));
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");
             }
@@ -185,21 +196,8 @@ impl Everyday<'_> {
             instance.close().await;
             outcome
         };
-        let answering = async {
-            match served {
-                Some(server) => server.run().await,
-                None => over.cancelled().await,
-            }
-        };
-        tokio::pin!(answering);
-        let outcome = tokio::select! {
-            outcome = carried => outcome,
-            () = &mut answering => Ok(()),
-        };
-        over.cancel();
-        // Those who wait for the end are told; bounded by the server itself.
-        let _ = timeout(CONTROL_REPLY_TIME, answering).await;
-        outcome
+        let screen = Screen::of(self.output);
+        alongside(&instance, &home, &process, screen, carried).await
     }
 
     /// For what concerns no relay.
@@ -207,4 +205,14 @@ impl Everyday<'_> {
         let sink = Arc::clone(self.output) as Arc<dyn Sink>;
         Narrator::of_process(sink, Showing::new(self.shown))
     }
+}
+
+/// How the relay of this name is, which the via6 that runs carries; nothing, if that does not say.
+async fn status_there(folder: &Folder, name: &str) -> Status {
+    let asked = async { connect(folder).await?.status().await };
+    let mut status = asked
+        .await
+        .unwrap_or_else(|_: Unreachable| Status::default());
+    status.entries.retain(|entry| entry.name == name);
+    status
 }

@@ -1,11 +1,14 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
+mod alongside;
 mod asking;
+mod config;
 mod demo;
 mod everyday;
 mod host;
 mod join;
 mod relay;
+mod run;
 mod status;
 mod stop;
 
@@ -14,8 +17,10 @@ use std::sync::Arc;
 use via6_core::addr::{Listen, Network};
 
 use self::everyday::Everyday;
-use crate::args::{Args, Command, Place, Trusted};
+use self::run::Run;
+use crate::args::{Args, Command, Place, Trusted, Watched};
 use crate::failure::Failure;
+use crate::metrics;
 use crate::output::Output;
 use crate::reading::{self, Sources};
 use crate::stop::Stop;
@@ -31,6 +36,10 @@ pub(crate) async fn run(
     match &args.command {
         Some(Command::Status) => return status::run(&args, output).await,
         Some(Command::Stop(typed)) => return stop::run(typed, &args, output).await,
+        Some(Command::Config(config)) => {
+            return config::run(&config.action, args.shown, sources, output);
+        }
+        Some(Command::Run(run)) => return Run::new(run, &args, sources, output)?.run().await,
         None if !asking::is_possible(args.shown) => return Err(reading::help()),
         _ => {}
     }
@@ -53,6 +62,7 @@ pub(crate) async fn run(
     let everyday = Everyday {
         entry: wanted.entry,
         any_port: wanted.any_port,
+        metrics: wanted.metrics,
         shown,
         place: &args.place,
         output,
@@ -62,11 +72,15 @@ pub(crate) async fn run(
 
 /// What a command asks for, if it is one of those that relay.
 fn wanted(command: &Command, sources: &Sources, place: &Place) -> Result<Option<Wanted>, Failure> {
-    Ok(Some(match command {
-        Command::Host(host) => Wanted::new(host::entry(host, sources)?),
-        Command::Join(join) => join::wanted(join, sources, place)?,
-        Command::Relay(relay) => Wanted::new(relay::entry(relay, sources)?),
-        Command::Demo(_) | Command::Status | Command::Stop(_) => return Ok(None),
+    let (wanted, watched) = match command {
+        Command::Host(host) => (Wanted::new(host::entry(host, sources)?), &host.watched),
+        Command::Join(join) => (join::wanted(join, sources, place)?, &join.watched),
+        Command::Relay(relay) => (Wanted::new(relay::entry(relay, sources)?), &relay.watched),
+        _ => return Ok(None),
+    };
+    Ok(Some(Wanted {
+        metrics: metrics_at(watched, sources)?,
+        ..wanted
     }))
 }
 
@@ -83,4 +97,16 @@ fn trusted(typed: &Trusted, sources: &Sources) -> Result<Vec<Network>, Failure> 
         .collect();
     let what = sources.name("relays", "--trust-relay", "VIA6_TRUST_RELAY");
     networks.map_err(|error| Failure::address(what, &error))
+}
+
+/// Where metrics are to be served, if anywhere.
+fn metrics_at(typed: &Watched, sources: &Sources) -> Result<Option<Listen>, Failure> {
+    let Some(text) = &typed.metrics else {
+        return Ok(None);
+    };
+    let what = sources.name("metrics", "--metrics", "VIA6_METRICS");
+    let listen = metrics::address(text).map_err(|error| {
+        Failure::usage(format!("cannot read {what}: {error}")).hint(metrics::EXAMPLE)
+    })?;
+    Ok(Some(listen))
 }

@@ -10,6 +10,7 @@ use crate::args::{Args, StopArgs};
 use crate::control::{Stop, Stopping, connect};
 use crate::entry::check_name;
 use crate::failure::Failure;
+use crate::narrator;
 use crate::output::Output;
 use crate::state::Folder;
 use crate::status::Status;
@@ -87,19 +88,9 @@ fn live_in(status: &Status, name: Option<&str>) -> Stopping {
 
 /// `2 sessions and 1 flow`, of those there are.
 fn described(live: Stopping) -> String {
-    let counted = |count: u64, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        count => Some(format!("{count} {what}s")),
-    };
-    let parts = [
-        counted(live.sessions, "session"),
-        counted(live.flows, "flow"),
-    ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    if parts.is_empty() {
+    if live == Stopping::default() {
         "nothing is live".into()
     } else {
-        parts.join(" and ")
+        narrator::live(live.sessions, live.flows)
     }
 }

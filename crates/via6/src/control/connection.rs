@@ -65,6 +65,11 @@ pub(crate) async fn connect(folder: &Folder) -> Result<Connection, Unreachable> 
 }
 
 impl Connection {
+    /// Who it is said to be.
+    pub(crate) fn holder(&self) -> Option<&Holder> {
+        self.holder.as_ref()
+    }
+
     /// What it does at this moment. May be asked again and again.
     pub(crate) async fn status(&mut self) -> Result<Status, Unreachable> {
         match self.ask(&Request::Status, CONTROL_PATIENCE).await? {

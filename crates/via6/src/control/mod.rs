@@ -24,8 +24,8 @@ mod wire;
 
 pub(crate) use claim::{Claim, claim};
 pub(crate) use client::{Asked, Attached, Client, Sink};
-pub(crate) use connection::{Carried, Connection, Told, Unreachable, connect};
-pub(crate) use server::{Handler, Server, serve};
+pub(crate) use connection::{Connection, Told, Unreachable, connect};
+pub(crate) use server::{Handler, serve};
 pub(crate) use wire::{Carry, Refusal, Stop, Stopping, Stream};
 
 #[cfg(test)]

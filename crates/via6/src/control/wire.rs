@@ -3,13 +3,12 @@
 //! A request that is not understood is answered with a [`Refusal`], never with silence: the other
 //! side may be an older or newer via6, or a person with `socat`.
 
-use std::net::SocketAddr;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use via6_core::addr::Listen;
 
 use crate::args::Shown;
-use crate::entry::{Entry, check_name};
+use crate::entry::{self, Entry, check_name};
 use crate::failure::{Failure, code};
 use crate::status::Status;
 
@@ -51,8 +50,13 @@ pub(crate) struct Carry {
     /// In which form the one who asks wants to be told of it.
     pub(crate) shown: Shown,
     /// Where metrics were asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) metrics: Option<SocketAddr>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "entry::some_shown",
+        deserialize_with = "entry::some_listen"
+    )]
+    pub(crate) metrics: Option<Listen>,
 }
 
 /// What is answered.

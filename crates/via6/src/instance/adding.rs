@@ -81,8 +81,8 @@ impl Instance {
     ) -> Result<Prepared, Failure> {
         let one_at_a_time = Arc::clone(&self.0.changing).lock_owned().await;
         entry.name = self.free_name(&entry.name);
-        // Only what relays that drain still hold for their last flows can be taken over.
-        let held = self.held_by(|carried| carried.running.is_draining()).await;
+        // Only what is kept for its last flows alone can be taken over.
+        let held = self.free(|carried| !carried.running.is_draining()).await;
         let mut at = local_address(&entry.listen)?;
         let mut taken = None;
         let bound = match Bound::new(at, entry.carried, &held) {
@@ -158,8 +158,16 @@ impl Instance {
         })
     }
 
-    /// The listeners of those relays that `which` names, retiring ones as well.
-    pub(super) async fn held_by(&self, which: impl Fn(&Carried) -> bool) -> Vec<Held> {
+    /// The listeners of this process but for those that the relays keep which `keeps` names.
+    pub(super) async fn free(&self, keeps: impl Fn(&Carried) -> bool) -> Vec<Held> {
+        let kept = self.listeners_of(keeps).await;
+        let mut all = self.0.engine.listeners().await;
+        all.retain(|held| !kept.contains(held));
+        all
+    }
+
+    /// Where those relays listen that `which` names.
+    pub(super) async fn listeners_of(&self, which: impl Fn(&Carried) -> bool) -> Vec<Held> {
         let those: Vec<_> = self
             .all()
             .into_iter()
@@ -167,10 +175,7 @@ impl Instance {
             .map(|carried| carried.running)
             .collect();
         let looks = look(&those, 0).await;
-        looks
-            .into_iter()
-            .flat_map(|look| look.listeners.into_iter().chain(look.retiring))
-            .collect()
+        looks.into_iter().flat_map(|look| look.listeners).collect()
     }
 
     fn free_name(&self, wanted: &str) -> String {

@@ -1,12 +1,13 @@
 //! What the instance does about what other via6 processes ask of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use super::{Added, Asked, Instance};
 use crate::control::{self, Attached, Carry, Client, Handler, Refusal, Stop, Stopping, Stream};
 use crate::entry::Origin;
 use crate::failure::Failure;
+use crate::metrics;
 use crate::narrator::{Showing, Sink};
 use crate::state::Home;
 use crate::status::Status;
@@ -105,8 +106,15 @@ impl Handler for Desk {
             entry,
             any_port,
             shown,
-            ..
+            metrics,
         } = carry;
+        let metrics = metrics
+            .map(|at| metrics::Bound::new(&at, Origin::Command, [&entry]))
+            .transpose();
+        let metrics = match metrics {
+            Ok(metrics) => metrics,
+            Err(failure) => return client.refuse(Refusal::from(&failure)).await,
+        };
         let prepared = self.instance.prepare(entry, any_port, Origin::Command);
         let prepared = match prepared.await {
             Ok(prepared) => prepared,
@@ -122,7 +130,10 @@ impl Handler for Desk {
             labelled: false,
         };
         match self.instance.commit(prepared, &asked).await {
-            Ok(added) => self.attend(added, attached).await,
+            Ok(added) => {
+                let _served = metrics.map(|bound| bound.serve(&self.instance, &asked));
+                self.attend(added, attached).await;
+            }
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
         }
     }

@@ -22,10 +22,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
-use via6_relay::{Descriptors, Engine, Running, Shutdown, Totals, raise_descriptor_limit};
+use via6_relay::{Descriptors, Engine, Lease, Running, Shutdown, Totals, raise_descriptor_limit};
 
-pub(crate) use self::adding::{Added, Asked, Prepared};
-pub(crate) use self::bound::{Bound, Held};
+pub(crate) use self::adding::{Added, Asked};
+pub(crate) use self::bound::{Bound, Held, local_address};
 pub(crate) use self::desk::Desk;
 pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
@@ -94,6 +94,16 @@ impl Instance {
     /// Stops every relay.
     pub(crate) fn shutdown(&self) -> &Shutdown {
         &self.0.shutdown
+    }
+
+    /// Sets descriptors aside for something beside the relays. None if that were more than one in eight:
+    /// where there are few, they are for players, and what is beside has to do with what is kept in
+    /// reserve.
+    pub(crate) fn set_aside(&self, descriptors: u32) -> Option<Lease> {
+        let many = (descriptors as usize).saturating_mul(8);
+        (many <= self.0.descriptors.capacity())
+            .then(|| self.0.descriptors.lease(descriptors))
+            .flatten()
     }
 
     /// Drains every relay, and waits until all have ended and said so. Nothing is begun any more.

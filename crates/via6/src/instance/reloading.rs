@@ -29,7 +29,7 @@ enum Step {
     /// Nothing.
     Keep,
     /// The relay that there is is to be so, and to listen there.
-    Change(Carried, Bound),
+    Change(Box<Carried>, Bound),
     /// There is none yet.
     Begin(Bound),
 }
@@ -51,10 +51,10 @@ impl Instance {
 
     /// Decides what is to be done, and binds what is new.
     async fn plan(&self, wanted: &[Entry]) -> Result<Vec<Step>, Vec<Failure>> {
-        let ours =
-            |carried: &Carried| carried.origin == Origin::File || carried.running.is_draining();
-        let free = self.held_by(ours).await;
-        let theirs = self.held_by(|carried| !ours(carried)).await;
+        let is_theirs =
+            |carried: &Carried| carried.origin == Origin::Command && !carried.running.is_draining();
+        let free = self.free(is_theirs).await;
+        let theirs = self.listeners_of(is_theirs).await;
         let current = self.of_file();
         let (mut steps, mut failures) = (Vec::new(), Vec::new());
         for entry in wanted {
@@ -67,7 +67,7 @@ impl Instance {
             }
             match bind(entry, there, &free, &theirs) {
                 Ok(bound) => steps.push(match there {
-                    Some(carried) => Step::Change(carried.clone(), bound),
+                    Some(carried) => Step::Change(Box::new(carried.clone()), bound),
                     None => Step::Begin(bound),
                 }),
                 Err(failure) => failures.push(failure),

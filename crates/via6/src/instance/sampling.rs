@@ -54,16 +54,28 @@ impl Instance {
         }
         let relays = self.all();
         let looks = self.looks(&relays).await;
-        let mut sampler = self.sampler();
-        let rates = sampler.take(&relays, &looks);
-        let entries = relays.iter().zip(&looks);
+        let rates = self.sampler().take(&relays, &looks);
+        self.described(&relays, &looks, &rates)
+    }
+
+    /// The same as sums alone, without rates and without sessions and flows one by one. One look,
+    /// which waits for nothing. Cancel safe.
+    pub(crate) async fn totals(&self) -> Status {
+        let relays = self.all();
+        let running: Vec<_> = relays.iter().map(|one| one.running.clone()).collect();
+        let looks = look(&running, 0).await;
+        self.described(&relays, &looks, &Rates::none())
+    }
+
+    fn described(&self, relays: &[Carried], looks: &[Look], rates: &Rates) -> Status {
+        let entries = relays.iter().zip(looks);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
             time_ms: unix_ms(),
             up_ms: ms(self.0.began.elapsed()),
             entries: entries
-                .map(|(carried, look)| entry_status(carried, look, &rates))
+                .map(|(carried, look)| entry_status(carried, look, rates))
                 .collect(),
         }
     }
@@ -95,6 +107,15 @@ struct Rates {
 }
 
 impl Rates {
+    /// Of what nobody asks the rates of.
+    fn none() -> Self {
+        Self {
+            now: HashMap::new(),
+            before: HashMap::new(),
+            over: STATUS_RATE_MIN,
+        }
+    }
+
     fn of(&self, of: Of) -> Bytes {
         let (up, down) = self.now.get(&of).copied().unwrap_or_default();
         // What was not there then has carried all of it since.

@@ -1,8 +1,9 @@
-//! One thread that writes lines to one stream, or to two that are the same place.
+//! One thread that writes lines to one place, and the queue before it. It does not know what a
+//! place is: a file, a pipe, or a terminal with a view.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,15 +11,54 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use via6_core::limits::OUTPUT_QUEUE;
 
+use super::harmless::harmless;
 use crate::narrator::unix_ms;
 
-type Stream = Box<dyn Write + Send>;
+/// Where lines go. An error means that nobody reads any more.
+pub(super) trait Place: Send {
+    /// Takes one line for one of its streams.
+    fn line(&mut self, stream: usize, line: &str) -> io::Result<()>;
+
+    /// Takes what a line begins with, for one of its streams; the rest is typed.
+    fn prompt(&mut self, stream: usize, text: &str) -> io::Result<()>;
+
+    /// Shows what it took: nothing more is waiting.
+    fn settle(&mut self) -> io::Result<()>;
+}
+
+/// A file, a pipe, or a terminal where nothing moves: line after line, each at once. Two streams that
+/// are the same place keep their order.
+pub(super) struct Plain(pub(super) Vec<Box<dyn Write + Send>>);
+
+impl Place for Plain {
+    fn line(&mut self, stream: usize, line: &str) -> io::Result<()> {
+        let Some(stream) = self.0.get_mut(stream) else {
+            return Ok(());
+        };
+        stream.write_all(format!("{}\n", harmless(line)).as_bytes())?;
+        stream.flush()
+    }
+
+    fn prompt(&mut self, stream: usize, text: &str) -> io::Result<()> {
+        let Some(stream) = self.0.get_mut(stream) else {
+            return Ok(());
+        };
+        stream.write_all(text.as_bytes())?;
+        stream.flush()
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 enum Item {
-    /// A line, and which of the thread's streams it is for.
+    /// A line, and which of the place's streams it is for.
     Line(usize, String),
-    /// The same without its end.
+    /// The same without its end: a question.
     Prompt(usize, String),
+    /// There is something new to settle.
+    Look,
     /// Answered when all that was queued before it has been written.
     Flush(SyncSender<()>),
 }
@@ -27,40 +67,50 @@ enum Item {
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: SyncSender<Item>,
-    dropped: Arc<AtomicU64>,
+    state: Arc<State>,
     stream: usize,
 }
 
+#[derive(Default)]
+struct State {
+    /// Lines that found the queue full.
+    dropped: AtomicU64,
+    /// A `Look` is in the queue; one is enough.
+    looking: AtomicBool,
+}
+
 impl Writer {
-    pub(super) fn start(stream: impl Write + Send + 'static) -> Self {
-        Self::run(vec![Box::new(stream)])
-    }
-
-    /// Two streams, whose lines keep their order between them.
-    pub(super) fn start_two(
-        one: impl Write + Send + 'static,
-        other: impl Write + Send + 'static,
-    ) -> (Self, Self) {
-        let first = Self::run(vec![Box::new(one), Box::new(other)]);
-        let second = Self {
-            stream: 1,
-            ..first.clone()
-        };
-        (first, second)
-    }
-
-    fn run(streams: Vec<Stream>) -> Self {
+    pub(super) fn start(place: impl Place + 'static) -> Self {
         let (queue, items) = sync_channel(OUTPUT_QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&dropped);
-        let run = move || write_all(streams, &items, &counted);
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
         // Without a thread there is nothing to print with: `line` then counts everything as
         // dropped, and the relay goes on.
-        let _ = thread::Builder::new().name("output".into()).spawn(run);
+        let _ = thread::Builder::new()
+            .name("output".into())
+            .spawn(move || write_all(place, &items, &shared));
         Self {
             queue,
-            dropped,
+            state,
             stream: 0,
+        }
+    }
+
+    /// The end for another stream of the same place.
+    pub(super) fn other(&self) -> Self {
+        Self {
+            stream: 1,
+            ..self.clone()
+        }
+    }
+
+    /// Has the place settle once more. Never blocks; what finds the queue full is not missed: the
+    /// place settles after the last of it.
+    pub(super) fn look(&self) {
+        if !self.state.looking.swap(true, Ordering::Relaxed)
+            && self.queue.try_send(Item::Look).is_err()
+        {
+            self.state.looking.store(false, Ordering::Relaxed);
         }
     }
 
@@ -76,13 +126,13 @@ impl Writer {
 
     fn queue(&self, item: Item) {
         if self.queue.try_send(item).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Counts lines that were dropped elsewhere.
     pub(super) fn missed(&self, lines: u64) {
-        self.dropped.fetch_add(lines, Ordering::Relaxed);
+        self.state.dropped.fetch_add(lines, Ordering::Relaxed);
     }
 
     /// Waits until everything queued so far is written, or until `deadline`.
@@ -105,54 +155,50 @@ impl Writer {
     }
 }
 
-fn write_all(mut streams: Vec<Stream>, items: &Receiver<Item>, dropped: &AtomicU64) {
-    let mut last = String::new();
+/// Ends when the place does: the queue ends with its receiver, and each later line is counted as
+/// dropped.
+fn write_all(mut place: impl Place, items: &Receiver<Item>, state: &State) {
+    let mut last = (0, String::new());
     while let Ok(item) = items.recv() {
-        match item {
-            Item::Flush(done) => {
-                let missing = dropped.swap(0, Ordering::Relaxed);
-                if let (1.., Some(stream)) = (missing, streams.last_mut()) {
-                    // The last thing there is to say; if it cannot be said, so be it.
-                    let _ = writeln!(stream, "{}", missing_line(&last, missing));
-                }
-                // Nobody waits any more: the deadline has passed.
-                let _ = done.try_send(());
+        let mut next = Some(item);
+        while let Some(item) = next {
+            if take(&mut place, item, state, &mut last).is_err() {
+                return;
             }
-            Item::Prompt(stream, text) => {
-                let Some(stream) = streams.get_mut(stream) else {
-                    continue;
-                };
-                let written = stream.write_all(text.as_bytes());
-                if written.and_then(|()| stream.flush()).is_err() {
-                    return;
-                }
-            }
-            Item::Line(stream, line) => {
-                let missing = dropped.swap(0, Ordering::Relaxed);
-                let Some(stream) = streams.get_mut(stream) else {
-                    continue;
-                };
-                if write_line(stream, &line, missing).is_err() {
-                    // The reader has closed the pipe. The queue ends with this thread's receiver,
-                    // and each later line is counted as dropped.
-                    return;
-                }
-                last = line;
-            }
+            next = items.try_recv().ok();
+        }
+        if place.settle().is_err() {
+            return;
         }
     }
 }
 
-fn write_line(stream: &mut impl Write, line: &str, missing: u64) -> io::Result<()> {
-    let mut text = String::with_capacity(line.len() + 1);
-    if missing > 0 {
-        text.push_str(&missing_line(line, missing));
-        text.push('\n');
+fn take(
+    place: &mut impl Place,
+    item: Item,
+    state: &State,
+    last: &mut (usize, String),
+) -> io::Result<()> {
+    match item {
+        Item::Look => state.looking.store(false, Ordering::Relaxed),
+        Item::Line(stream, line) => {
+            if let missing @ 1.. = state.dropped.swap(0, Ordering::Relaxed) {
+                place.line(stream, &missing_line(&line, missing))?;
+            }
+            place.line(stream, &line)?;
+            *last = (stream, line);
+        }
+        Item::Prompt(stream, text) => place.prompt(stream, &text)?,
+        Item::Flush(done) => {
+            if let missing @ 1.. = state.dropped.swap(0, Ordering::Relaxed) {
+                place.line(last.0, &missing_line(&last.1, missing))?;
+            }
+            place.settle()?;
+            // An error: nobody waits any more, the deadline has passed.
+            let _ = done.try_send(());
+        }
     }
-    text.push_str(line);
-    text.push('\n');
-    stream.write_all(text.as_bytes())?;
-    stream.flush()
+    Ok(())
 }
 
 /// Stands in for lines that were dropped, in the form of the `line` that follows it.
@@ -201,7 +247,11 @@ mod tests {
         let (open, gate) = sync_channel(0);
         let written = Arc::new(Mutex::new(String::new()));
         let (begun, begins) = sync_channel(1);
-        let writer = Writer::start(Stuck(gate, Arc::clone(&written), begun));
+        let writer = Writer::start(Plain(vec![Box::new(Stuck(
+            gate,
+            Arc::clone(&written),
+            begun,
+        ))]));
         // What is missed is told before the next line that is taken: the first has to be out.
         writer.line("line 0".into());
         begins.recv().unwrap();
@@ -210,7 +260,7 @@ mod tests {
             writer.line(format!("line {n}"));
         }
         writer.flush(Instant::now());
-        let missing = writer.dropped.load(Ordering::Relaxed);
+        let missing = writer.state.dropped.load(Ordering::Relaxed);
         assert!((10..=11).contains(&missing), "{missing}");
         drop(open);
         // The queue was full; wait until it has emptied, then one more line brings the count.

@@ -115,6 +115,8 @@ impl Lock {
         self.folder.replace(RUNNING, line.as_bytes())
     }
 
+    /// Who this is. The pipe's name is in it.
+    #[cfg(any(windows, test))]
     pub(crate) fn holder(&self) -> &Holder {
         &self.holder
     }

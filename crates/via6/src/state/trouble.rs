@@ -23,8 +23,16 @@ pub(crate) enum Trouble {
     /// Something else has its name.
     NotAFolder { path: PathBuf },
     /// Other users of this computer may write there: what is remembered might be theirs.
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "Windows has access lists instead")
+    )]
     WritableByOthers { path: PathBuf },
     /// It belongs to somebody else, who could not read what is written there as this user.
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "Windows has access lists instead")
+    )]
     SomebodyElses { path: PathBuf },
     /// Files cannot be made in it.
     Unwritable { path: PathBuf, error: io::Error },

@@ -49,7 +49,14 @@ fn emitted() -> &'static [Value] {
     static EMITTED: OnceLock<Vec<Value>> = OnceLock::new();
     EMITTED.get_or_init(|| {
         let demo = via6("via6 demo --check --json").start().ended(PATIENCE);
-        let runs = [played(), failed(), handed_over(), demo.stdout, unread()];
+        let runs = [
+            played(),
+            failed(),
+            handed_over(),
+            reloaded(),
+            demo.stdout,
+            unread(),
+        ];
         runs.iter().flat_map(|stdout| events(stdout)).collect()
     })
 }
@@ -58,7 +65,7 @@ fn emitted() -> &'static [Value] {
 fn played() -> String {
     let game = Game::on("127.0.0.1");
     let line = format!(
-        "via6 host --open {} --listen [::1]:0 --json -v",
+        "via6 host --open {} --listen [::1]:0 --metrics 0 --json -v",
         game.address
     );
     let via6 = via6(&line).start();
@@ -101,6 +108,21 @@ fn handed_over() -> String {
         (of_kind.count() == 4).then_some(())
     });
     join.stop().stdout
+}
+
+/// A file that changes, for the better and for the worse.
+fn reloaded() -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("via6.toml");
+    let entry = |name: &str| format!("[join.{name}]\nhost = \"::1\"\nlisten = \"127.0.0.1:0\"\n");
+    std::fs::write(&path, entry("one")).expect("writing the file");
+    let via6 = via6(&format!("via6 run {} --json", path.display())).start();
+    via6.event("listening");
+    std::fs::write(&path, entry("two")).expect("writing the file");
+    via6.event("reloaded");
+    std::fs::write(&path, "nonsense").expect("writing the file");
+    via6.event("reload_failed");
+    via6.stop().stdout
 }
 
 /// A relay whose output is not read for a while.
@@ -237,7 +259,8 @@ fn numbers_of_the_reasons_are_the_limits() {
 }
 
 /// The kinds of warning that the source knows: those of the library, each in `Warning::kind`, those
-/// of the state folder, and those of the announcements, which are the only words with hyphens there.
+/// of the state folder, and those of the announcements and of metrics, which are the only words with
+/// hyphens there.
 fn kinds_in_the_source() -> BTreeSet<String> {
     let is_kind = |word: &&str| {
         let parts = word.split('-');
@@ -253,8 +276,14 @@ fn kinds_in_the_source() -> BTreeSet<String> {
         let kind = source.split("fn kind(").nth(1).expect("a function kind");
         kind.split("fn ").next().unwrap_or_default().to_owned()
     };
-    let commands: String = ["host", "join", "mod"]
-        .map(|role| read(&format!("crates/via6/src/announce/{role}.rs")))
+    let announcing = [
+        "announce/host",
+        "announce/join",
+        "announce/mod",
+        "metrics/mod",
+    ];
+    let commands: String = announcing
+        .map(|file| read(&format!("crates/via6/src/{file}.rs")))
         .concat();
     let quoted = |text: &str, is_kind: &dyn Fn(&&str) -> bool| -> BTreeSet<String> {
         let quoted = text.split('"').skip(1).step_by(2);

@@ -73,6 +73,16 @@ impl Game {
         player
     }
 
+    /// A flow that is there goes on in both directions.
+    pub fn still_flows(&self, player: &UdpSocket) {
+        let mut buffer = [0; 16];
+        let (_, from) = persistently(|| greet(player), || heard(&self.udp, &mut buffer));
+        let welcome = || {
+            self.udp.send_to(b"welcome", from).expect("sending");
+        };
+        persistently(welcome, || heard(player, &mut buffer));
+    }
+
     /// Nobody has connected so far and nobody has sent anything.
     pub fn is_untouched(&self) -> bool {
         let none = |error: std::io::Error| error.kind() == ErrorKind::WouldBlock;
@@ -128,6 +138,14 @@ pub fn hears(stream: &mut TcpStream, bytes: &[u8]) {
     let mut heard = vec![0; bytes.len()];
     stream.read_exact(&mut heard).expect("the other side");
     assert_eq!(heard, bytes);
+}
+
+/// A session that is there goes on in both directions.
+pub fn is_carried(player: &mut TcpStream, game: &mut TcpStream) {
+    player.write_all(b"more").expect("writing");
+    hears(game, b"more");
+    game.write_all(b"and more").expect("writing");
+    hears(player, b"and more");
 }
 
 /// Nothing listens there for this protocol.

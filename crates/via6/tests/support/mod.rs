@@ -18,9 +18,12 @@ pub mod game;
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod pty;
+#[cfg(target_os = "linux")]
+pub mod scraper;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +45,8 @@ pub struct Invocation {
     program: String,
     words: Vec<String>,
     variables: BTreeMap<String, String>,
+    /// Where it is run; `None` where the test is.
+    folder: Option<PathBuf>,
 }
 
 /// A command line as it is typed: `via6 join '[::1]:5'`, with `NAME=value` before it if need be.
@@ -61,6 +66,7 @@ pub fn via6(line: &str) -> Invocation {
         program: env!("CARGO_BIN_EXE_via6").to_owned(),
         words: words.collect(),
         variables,
+        folder: None,
     }
 }
 
@@ -68,6 +74,12 @@ impl Invocation {
     /// With a variable set.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// In a folder of its own.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -130,6 +142,9 @@ impl Invocation {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 }

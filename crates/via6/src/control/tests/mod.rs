@@ -174,7 +174,7 @@ impl Running {
         Raw::new(reading, writing)
     }
 
-    async fn carried(&self, name: &str) -> Carried {
+    async fn carried(&self, name: &str) -> connection::Carried {
         let connection = self.connect().await;
         connection.carry(carry(name)).await.unwrap()
     }
@@ -222,8 +222,9 @@ fn carry(name: &str) -> Carry {
             verbose: 1,
             quiet: false,
             json: true,
+            plain: false,
         },
-        metrics: Some("127.0.0.1:9100".parse().unwrap()),
+        metrics: Some(Listen::parse("127.0.0.1:9100").unwrap()),
     }
 }
 
