@@ -174,7 +174,7 @@ impl<R: Reader> Dialogue<R> {
             ("h" | "host", game) => self.port(game),
             ("j" | "join", line) => self.line(&[line.to_owned()]),
             ("?" | "help", "") => {
-                self.unclear("The guide is in README.md; `via6 --help` lists the commands.")
+                self.unclear("`via6 --help` lists all commands.")
             }
             _ if word.bytes().all(|byte| byte.is_ascii_digit()) => self.port(answer),
             _ if answer.contains([':', '.']) || word.contains("via6") => {

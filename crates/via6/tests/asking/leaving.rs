@@ -39,6 +39,7 @@ fn at_each_question(leave: impl Fn(&mut Terminal), code: i32, last: &str) {
             end.ends_with(&format!("{question}{last}")),
             "{way:?}: {end}"
         );
+        assert!(!terminal.written().contains('\x1b'), "{way:?}");
         // It was not even begun.
         assert_eq!(std::fs::read_dir(home.path()).expect("a folder").count(), 0);
     }
