@@ -250,6 +250,19 @@ pub const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// The most columns of the live view. On a wider terminal numbers would stand too far from their names.
 pub const VIEW_WIDTH_MAX: u16 = 100;
 
+// Asking ---------------------------------------------------------------------------------------
+
+/// Bytes of a line that is typed or pasted as an answer; what is beyond is dropped. Terminals take no
+/// longer ones by themselves.
+pub const ASK_LINE_BYTES: usize = 4096;
+
+/// Lines of a paste that are looked through; of more, the last ones.
+pub const ASK_PASTE_LINES: usize = 64;
+
+/// How soon a line has to follow another to be of the same paste. Nobody types so fast, and nobody
+/// notices that an answer comes so much later.
+pub const ASK_PASTE_PAUSE: Duration = Duration::from_millis(100);
+
 // A running instance ------------------------------------------------------------------------------
 
 /// Sessions, and as many flows, of one relay that `status` lists one by one: the system is asked about

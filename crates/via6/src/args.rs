@@ -19,15 +19,16 @@ use serde::{Deserialize, Serialize};
     version,
     styles = Styles::plain(),
     args_override_self = true,
-    arg_required_else_help = true,
-    after_help = "Examples:
+    after_help = "Without a command, on a terminal, via6 asks: host or join?
+
+Examples:
   via6 host --open 25565                     share the game on this computer's port 25565
   via6 join '[2001:db8::1234]:43325'         play on a friend's host
   via6 demo                                  see it work, on this computer alone"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) shown: Shown,
     #[command(flatten)]
@@ -88,6 +89,7 @@ pub(crate) enum Command {
         after_help = "Examples:
   via6 join '[2001:db8::1234]:43325'         the line that the host printed
   via6 join play.example.org                 a name; port 43325
+  via6 join                                  the last host again
   via6 join '[2001:db8::1234]:43325' --listen 127.0.0.1:25565
                                              for a game that cannot be told a port"
     )]
@@ -170,7 +172,7 @@ pub(crate) struct Host {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Join {
-    /// The host: [IPV6]:PORT as it was sent to you, an IPv6 address, or a name
+    /// The host: [IPV6]:PORT as it was sent to you, an IPv6 address, or a name; without it, the last one
     #[arg(value_name = "ADDR", num_args = 1.., env = "VIA6_HOST")]
     pub(crate) host: Vec<String>,
 
@@ -198,11 +200,15 @@ pub(crate) struct Passing {
         env = "VIA6_SPLICE",
         value_enum,
         ignore_case = true,
-        default_value_t = Splice::Auto,
-        hide_default_value = true,
         hide_possible_values = true
     )]
-    pub(crate) splice: Splice,
+    pub(crate) splice: Option<Splice>,
+}
+
+impl Passing {
+    pub(crate) fn splice(self) -> Splice {
+        self.splice.unwrap_or(Splice::Auto)
+    }
 }
 
 /// Who may look on.

@@ -10,6 +10,8 @@ use via6_relay::BindError;
 pub(crate) mod code {
     pub(crate) const RUNTIME: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    /// What shells report of a program that Ctrl-C ended: 128 and the number of SIGINT.
+    pub(crate) const INTERRUPTED: u8 = 130;
 }
 
 /// A command that cannot be carried out.
@@ -20,7 +22,18 @@ pub(crate) struct Failure {
     report: Option<String>,
     hint: Option<String>,
     code: u8,
-    help: bool,
+    shown: As,
+}
+
+/// How the person sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum As {
+    /// `error:`, on standard error.
+    Error,
+    /// As it is, on standard output: help and version.
+    Help,
+    /// There is nothing to be said.
+    Nothing,
 }
 
 impl Failure {
@@ -31,7 +44,7 @@ impl Failure {
             report: None,
             hint: None,
             code: code::USAGE,
-            help: false,
+            shown: As::Error,
         }
     }
 
@@ -102,13 +115,22 @@ impl Failure {
     pub(crate) fn help(text: &str, code: u8) -> Self {
         Self {
             code,
-            help: true,
+            shown: As::Help,
             ..Self::usage(text.trim_end())
         }
     }
 
-    pub(crate) fn is_help(&self) -> bool {
-        self.help
+    /// The person has ended it, and knows.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            code: code::INTERRUPTED,
+            shown: As::Nothing,
+            ..Self::usage("interrupted")
+        }
+    }
+
+    pub(crate) fn shown(&self) -> As {
+        self.shown
     }
 
     pub(crate) fn message(&self) -> &str {

@@ -2,6 +2,7 @@
 
 mod announce;
 mod args;
+mod ask;
 mod command;
 mod config;
 mod control;
@@ -18,12 +19,14 @@ mod state;
 mod status;
 mod stop;
 mod view;
+mod wanted;
 mod watch;
+mod window;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::failure::Failure;
+use crate::failure::{As, Failure};
 use crate::output::Output;
 
 fn main() -> ExitCode {
@@ -47,13 +50,14 @@ fn main() -> ExitCode {
 
 fn finish(output: &Output, failure: Option<Failure>) -> ExitCode {
     let code = failure.map_or(ExitCode::SUCCESS, |failure| {
-        if failure.is_help() {
-            output.data(failure.message());
-        } else {
-            output.log(failure.to_string());
+        match failure.shown() {
+            As::Error => output.log(failure.to_string()),
+            As::Help => output.data(failure.message()),
+            As::Nothing => {}
         }
         ExitCode::from(failure.code())
     });
     output.finish();
+    window::keep_open(output);
     code
 }

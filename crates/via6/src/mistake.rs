@@ -1,9 +1,11 @@
 //! What the command line parser has to say, in our words: what is wrong, and a line to start from.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ErrorKind};
 use via6_core::addr::HostPort;
 
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 
 /// As they are listed in the help.
 const COMMANDS: [&str; 8] = [
@@ -14,8 +16,9 @@ const EXAMPLE_RELAY: &str = "for instance: via6 relay tcp '[::]:43325' 127.0.0.1
 
 const EXAMPLE_CONFIG: &str = "for instance: via6 config check via6.toml";
 
-/// The parser's error as a failure; help and version are of that kind too, as far as it knows.
-pub(crate) fn explain(error: &clap::Error) -> Failure {
+/// The parser's error about what was `typed`, as a failure; help and version are of that kind too, as
+/// far as it knows.
+pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
     let text = error.render().to_string();
     let found = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let (argument, value) = (
@@ -24,17 +27,9 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
     );
     let failure = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Failure::help(&text, 0),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            return Failure::help(&text, code::USAGE);
-        }
         ErrorKind::MissingRequiredArgument => missing(&argument),
-        ErrorKind::MissingSubcommand if command_of(error) == "config" => {
-            Failure::usage("a word is missing: check or show")
-        }
-        ErrorKind::MissingSubcommand => {
-            let commands = COMMANDS.join(", ");
-            Failure::usage(format!("a command is missing: {commands}"))
-        }
+        // Only `via6 config` has commands below it.
+        ErrorKind::MissingSubcommand => Failure::usage("a word is missing: check or show"),
         // Flags take no value, so it was their variable's.
         ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
         ErrorKind::InvalidSubcommand => {
@@ -50,7 +45,7 @@ pub(crate) fn explain(error: &clap::Error) -> Failure {
             Failure::usage(format!("cannot relay {value}: tcp or udp"))
         }
         ErrorKind::InvalidValue if name_of(&argument) == "--splice" => {
-            let name = written("--splice", "VIA6_SPLICE");
+            let name = written("--splice", "VIA6_SPLICE", typed);
             Failure::usage(format!("cannot read {name}{value}: auto, always or never"))
         }
         _ => Failure::usage(first_paragraph(&text)),
@@ -101,13 +96,12 @@ fn bad_variable(flag: &str, value: &str) -> Failure {
 
 /// What stands before the value of `flag` where that was written: a variable counts only where the
 /// flag was not typed.
-fn written(flag: &str, variable: &str) -> String {
+fn written(flag: &str, variable: &str, typed: &[OsString]) -> String {
     let is_flag = |word: &str| {
         word.strip_prefix(flag)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     };
-    let mut typed = std::env::args_os();
-    if typed.any(|word| word.to_str().is_some_and(is_flag)) {
+    if typed.iter().any(|word| word.to_str().is_some_and(is_flag)) {
         format!("{flag} ")
     } else {
         format!("{variable}=")

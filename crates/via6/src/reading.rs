@@ -1,13 +1,15 @@
 //! Reads the command line and the environment. What is typed wins over what is set, and a variable
 //! that is set to nothing counts as not set (service managers pass those).
 
+use std::ffi::OsString;
+
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::args::{Args, Command, Host};
 use crate::config::Source;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::mistake;
 
 /// Which values were typed and which came from the environment, so that a mistake is blamed on what
@@ -53,9 +55,18 @@ impl Sources {
 
 /// What was typed and set.
 pub(crate) fn read() -> Result<(Args, Sources), Failure> {
-    let parsed = without_empty_variables(Args::command()).try_get_matches();
-    let matches = parsed.map_err(|error| mistake::explain(&error))?;
-    let mut args = Args::from_arg_matches(&matches).map_err(|error| mistake::explain(&error))?;
+    read_with(&[])
+}
+
+/// The same, with words that were typed later behind those of the command line.
+pub(crate) fn read_with(words: &[&str]) -> Result<(Args, Sources), Failure> {
+    let typed: Vec<OsString> = std::env::args_os()
+        .chain(words.iter().map(OsString::from))
+        .collect();
+    let explain = |error| mistake::explain(&error, &typed);
+    let parsed = without_empty_variables(Args::command()).try_get_matches_from(&typed);
+    let matches = parsed.map_err(explain)?;
+    let mut args = Args::from_arg_matches(&matches).map_err(explain)?;
     let mut command = &matches;
     while let Some((_, below)) = command.subcommand() {
         command = below;
@@ -73,6 +84,36 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(without_empty_variable)
         .mut_subcommands(without_empty_variables)
+}
+
+/// What `via6 --help` prints, as a failure: a script that names no command wanted something else.
+pub(crate) fn help() -> Failure {
+    Failure::help(&Args::command().render_help().to_string(), code::USAGE)
+}
+
+/// Whether `--flag` of `command` is followed by a value; `None` if there is no such flag.
+pub(crate) fn takes_value(command: &str, flag: &str) -> Option<bool> {
+    let mut all = Args::command();
+    // Global flags come to the commands only now.
+    all.build();
+    let mut args = all.find_subcommand(command)?.get_arguments();
+    let arg = args.find(|arg| {
+        let short = flag.strip_prefix('-').and_then(|rest| rest.chars().next());
+        match flag.strip_prefix("--") {
+            Some(long) => arg.get_long() == Some(long),
+            None => short.is_some() && arg.get_short() == short,
+        }
+    })?;
+    Some(arg.get_action().takes_values())
+}
+
+/// The names of all commands.
+pub(crate) fn commands() -> Vec<String> {
+    let all = Args::command();
+    let commands = all.get_subcommands();
+    commands
+        .map(|command| command.get_name().to_owned())
+        .collect()
 }
 
 fn without_empty_variable(arg: Arg) -> Arg {
@@ -115,7 +156,7 @@ fn name_of(
 /// Settles what contradicts itself, if one of the two was typed.
 fn prefer_typed(args: &mut Args, matches: &ArgMatches) -> Result<(), Failure> {
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-    if let Command::Host(Host { port, listen, .. }) = &mut args.command
+    if let Some(Command::Host(Host { port, listen, .. })) = &mut args.command
         && let (Some(number), Some(_)) = (&port, &listen)
     {
         match (typed("port"), typed("listen")) {

@@ -6,8 +6,17 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use via6_relay::Shutdown;
+
+/// Somebody has told this process to stop.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process was told to stop, be it long ago.
+pub(crate) fn was_told() -> bool {
+    TOLD.load(Ordering::Relaxed)
+}
 
 #[cfg(unix)]
 pub(crate) struct Stop {
@@ -164,9 +173,21 @@ impl Stop {
 }
 
 impl Stop {
+    /// Waits until the person or the system says it once. Cancel safe.
+    pub(crate) async fn told(&mut self) {
+        self.heard().await;
+    }
+
+    /// True if it has to be now. Cancel safe.
+    async fn heard(&mut self) -> bool {
+        let now = self.next().await;
+        TOLD.store(true, Ordering::Relaxed);
+        now
+    }
+
     /// Passes on what the person or the system says, for ever. Cancel safe.
     pub(crate) async fn watch(mut self, shutdown: &Shutdown) -> Infallible {
-        while !self.next().await && !shutdown.is_draining() {
+        while !self.heard().await && !shutdown.is_draining() {
             shutdown.drain();
         }
         shutdown.now();

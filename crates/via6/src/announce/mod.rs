@@ -1,6 +1,7 @@
 //! What a person reads, and a script is told, when an entry begins: the line for the friend, the
 //! address for the game, and what looks wrong already.
 
+mod command;
 mod host;
 mod join;
 
@@ -8,6 +9,8 @@ use serde_json::json;
 use via6_core::limits::{DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 use via6_relay::Protocol;
 
+use self::command::command_at;
+pub(crate) use self::command::{command, local_game};
 use crate::entry::{Entry, Origin, Protocols};
 use crate::instance::Bound;
 use crate::narrator::{Narrator, Role, protocol_label};
@@ -38,11 +41,7 @@ pub(crate) async fn look_for_game(entry: &Entry, narrator: &Narrator) {
 pub(crate) fn elsewhere(entry: &Entry, origin: Origin) -> String {
     let mut listen = entry.listen.clone();
     listen.port = another_port(listen.port);
-    let (port, flags) = (listen.port, carried_flags(entry.carried));
-    let mut trusted = String::new();
-    for network in &entry.trusted {
-        trusted = trusted + " --trust-relay " + &network.to_string();
-    }
+    let port = listen.port;
     if origin == Origin::File {
         let (role, name) = (entry.role.label(), &entry.name);
         return match entry.role {
@@ -52,31 +51,20 @@ pub(crate) fn elsewhere(entry: &Entry, origin: Origin) -> String {
             _ => format!("listen = \"{listen}\" under [{role}.{name}]"),
         };
     }
-    let upstream = &entry.upstream;
-    match entry.role {
-        Role::Host => {
-            let game = local_game(entry);
-            if listen.ip.is_unspecified() && listen.ip.is_ipv6() {
-                format!("via6 host --open{flags}{trusted} --port {port} {game}")
-            } else {
-                format!("via6 host --open{flags}{trusted} --listen '{listen}' {game}")
-            }
-        }
-        Role::Join => format!("via6 join '{upstream}'{flags} --listen '{listen}'"),
-        Role::Relay => {
-            let protocol = if entry.carried.tcp { "tcp" } else { "udp" };
-            format!("via6 relay{trusted} {protocol} '{listen}' '{upstream}'")
-        }
-    }
+    command_at(entry, Some(&listen))
 }
 
-/// The game of a host as a person types it.
-fn local_game(entry: &Entry) -> String {
-    let game = entry.upstream.to_string();
-    match game.strip_prefix("127.0.0.1:") {
-        Some(port) => port.to_owned(),
-        None => game,
-    }
+/// Tells that `port`, which it had the last time, is somebody else's now.
+pub(crate) fn moved(entry: &Entry, port: u16, bound: &Bound, narrator: &Narrator) {
+    let who = match entry.role {
+        Role::Host => "your friends need the new line",
+        Role::Join | Role::Relay => "your game has to be told",
+    };
+    let now = bound.addr.port();
+    let text = format!(
+        "another program has port {port}, where this was the last time; it is {now} now, and {who}"
+    );
+    narrator.warn("port-moved", &text);
 }
 
 /// Tells scripts where it listens, one event for each protocol.

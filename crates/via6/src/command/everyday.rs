@@ -27,6 +27,8 @@ use crate::view::Screen;
 /// What is to be done, and how it is to be told of.
 pub(super) struct Everyday<'a> {
     pub(super) entry: Entry,
+    /// Its port is only one that was free the last time: where it is taken, another one does.
+    pub(super) any_port: bool,
     pub(super) metrics: Option<Listen>,
     pub(super) shown: Shown,
     pub(super) place: &'a Place,
@@ -102,6 +104,7 @@ impl Everyday<'_> {
     async fn hand_over(&self, folder: &Folder, connection: Connection, wish: &Shutdown) -> Then {
         let carry = Carry {
             entry: self.entry.clone(),
+            any_port: self.any_port,
             shown: self.shown,
             metrics: self.metrics.clone(),
         };
@@ -189,9 +192,10 @@ impl Everyday<'_> {
         };
         let carried = async {
             let prepared = instance
-                .prepare(self.entry.clone(), Origin::Command)
+                .prepare(self.entry.clone(), self.any_port, Origin::Command)
                 .await?;
-            home.remember(&prepared.entry);
+            let (entry, any_port) = prepared.to_be_remembered();
+            home.remember(entry, any_port);
             let added = instance.commit(prepared, &asked).await?;
             added.look_for_game().await;
             let _served = metrics.map(|bound| bound.serve(&instance, &asked));

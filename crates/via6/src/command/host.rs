@@ -31,7 +31,7 @@ pub(super) fn entry(typed: &Host, sources: &Sources) -> Result<Entry, Failure> {
         upstream: game,
         carried: Protocols::asked(typed.carried.tcp, typed.carried.udp),
         trusted: trusted(&typed.trusted, sources)?,
-        splice: typed.passing.splice,
+        splice: typed.passing.splice(),
     })
 }
 

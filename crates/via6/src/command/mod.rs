@@ -1,6 +1,7 @@
 //! One file a command; what they share is here: turning what was typed into an entry.
 
 mod alongside;
+mod asking;
 mod config;
 mod demo;
 mod everyday;
@@ -17,12 +18,13 @@ use via6_core::addr::{Listen, Network};
 
 use self::everyday::Everyday;
 use self::run::Run;
-use crate::args::{Args, Command, Trusted, Watched};
+use crate::args::{Args, Command, Place, Trusted, Watched};
 use crate::failure::Failure;
 use crate::metrics;
 use crate::output::Output;
-use crate::reading::Sources;
+use crate::reading::{self, Sources};
 use crate::stop::Stop;
+use crate::wanted::Wanted;
 
 /// Carries out what was typed.
 pub(crate) async fn run(
@@ -32,31 +34,54 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     // They wait for nothing of their own: Ctrl-C ends them as it ends any program.
     match &args.command {
-        Command::Status => return status::run(&args, output).await,
-        Command::Stop(typed) => return stop::run(typed, &args, output).await,
-        Command::Config(config) => {
+        Some(Command::Status) => return status::run(&args, output).await,
+        Some(Command::Stop(typed)) => return stop::run(typed, &args, output).await,
+        Some(Command::Config(config)) => {
             return config::run(&config.action, args.shown, sources, output);
         }
-        Command::Run(run) => return Run::new(run, &args, sources, output)?.run().await,
-        Command::Host(_) | Command::Join(_) | Command::Relay(_) | Command::Demo(_) => {}
+        Some(Command::Run(run)) => return Run::new(run, &args, sources, output)?.run().await,
+        None if !asking::is_possible(args.shown) => return Err(reading::help()),
+        _ => {}
     }
     // Before anything is announced: a script may stop us as soon as it reads that we listen.
-    let stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
-    let (entry, watched) = match &args.command {
-        Command::Host(host) => (host::entry(host, sources)?, &host.watched),
-        Command::Join(join) => (join::entry(join, sources)?, &join.watched),
-        Command::Relay(relay) => (relay::entry(relay, sources)?, &relay.watched),
-        Command::Demo(demo) => return demo::run(*demo, args.shown, output, stop).await,
-        Command::Run(_) | Command::Config(_) | Command::Status | Command::Stop(_) => return Ok(()),
+    let mut stop = Stop::listen().map_err(|error| Failure::cannot_go_on(&error))?;
+    let (wanted, shown) = match &args.command {
+        Some(Command::Demo(demo)) => return demo::run(*demo, args.shown, output, stop).await,
+        Some(command) => (wanted(command, sources, &args.place)?, args.shown),
+        None => asking::run(&args, output, &mut stop).await?,
     };
+    let Some(wanted) = wanted else {
+        return Ok(());
+    };
+    if let Some(note) = &wanted.note
+        && !shown.json
+        && !shown.quiet
+    {
+        output.log(note);
+    }
     let everyday = Everyday {
-        entry,
-        metrics: metrics_at(watched, sources)?,
-        shown: args.shown,
+        entry: wanted.entry,
+        any_port: wanted.any_port,
+        metrics: wanted.metrics,
+        shown,
         place: &args.place,
         output,
     };
     everyday.run(stop).await
+}
+
+/// What a command asks for, if it is one of those that relay.
+fn wanted(command: &Command, sources: &Sources, place: &Place) -> Result<Option<Wanted>, Failure> {
+    let (wanted, watched) = match command {
+        Command::Host(host) => (Wanted::new(host::entry(host, sources)?), &host.watched),
+        Command::Join(join) => (join::wanted(join, sources, place)?, &join.watched),
+        Command::Relay(relay) => (Wanted::new(relay::entry(relay, sources)?), &relay.watched),
+        _ => return Ok(None),
+    };
+    Ok(Some(Wanted {
+        metrics: metrics_at(watched, sources)?,
+        ..wanted
+    }))
 }
 
 /// Reads an address to listen on, typed as `what`.

@@ -25,7 +25,7 @@ pub(super) fn entry(typed: &Relay, sources: &Sources) -> Result<Entry, Failure> 
         upstream: target,
         carried: Protocols { tcp, udp: !tcp },
         trusted: trusted(&typed.trusted, sources)?,
-        splice: typed.passing.splice,
+        splice: typed.passing.splice(),
     })
 }
 

@@ -55,7 +55,7 @@ impl Overrides {
             plain: flag("plain", shown.plain, "--plain", "VIA6_PLAIN"),
             metrics,
             splice: splice.map(|source| Sourced {
-                value: run.passing.splice,
+                value: run.passing.splice(),
                 source,
             }),
         })

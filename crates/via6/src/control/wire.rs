@@ -44,6 +44,9 @@ pub(crate) struct Stop {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Carry {
     pub(crate) entry: Entry,
+    /// Where its port is taken, another one does.
+    #[serde(default)]
+    pub(crate) any_port: bool,
     /// In which form the one who asks wants to be told of it.
     pub(crate) shown: Shown,
     /// Where metrics were asked for.

@@ -1,5 +1,6 @@
 //! An entry begins.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -9,7 +10,7 @@ use via6_relay::{Change, Policy, Relay, Running, Settings, Shutdown, Splicing, T
 use super::bound::{Bound, Held, local_address};
 use super::placing::place;
 use super::{Carried, Instance};
-use crate::announce::{announce, elsewhere, look_for_game};
+use crate::announce::{announce, elsewhere, look_for_game, moved};
 use crate::args::Splice;
 use crate::entry::{Entry, NAME_MAX, Origin};
 use crate::failure::Failure;
@@ -41,7 +42,23 @@ impl Asked {
 pub(crate) struct Prepared {
     pub(crate) entry: Entry,
     bound: Bound,
+    any_port: bool,
+    /// The port that it was to have, and that somebody else has.
+    taken: Option<u16>,
     _one_at_a_time: OwnedMutexGuard<()>,
+}
+
+impl Prepared {
+    /// What is to be remembered of it, and whether any port would have done: then it is the one that it
+    /// has, since that is in the game's own list of servers from now on.
+    pub(crate) fn to_be_remembered(&self) -> (Entry, bool) {
+        let mut entry = self.entry.clone();
+        let any_port = self.any_port || entry.listen.port == 0;
+        if any_port {
+            entry.listen.port = self.bound.addr.port();
+        }
+        (entry, any_port)
+    }
 }
 
 /// An entry that has begun.
@@ -80,31 +97,52 @@ pub(super) async fn look_for_games(hosts: Vec<Host>, shutdown: &Shutdown) {
 
 impl Instance {
     /// Makes sure that there can be a relay for an entry, beside those there are. It gets another name
-    /// if its own is taken. Until [`commit`](Self::commit) no other change is made.
+    /// if its own is taken. If `any_port`, its port is only one that was free the last time: where
+    /// somebody else has that now, another one does. Until [`commit`](Self::commit) no other change is
+    /// made.
     pub(crate) async fn prepare(
         &self,
         mut entry: Entry,
+        any_port: bool,
         origin: Origin,
     ) -> Result<Prepared, Failure> {
         let one_at_a_time = Arc::clone(&self.0.changing).lock_owned().await;
         entry.name = self.free_name(&entry.name);
         // Only what is kept for its last flows alone can be taken over.
         let held = self.free(|carried| !carried.running.is_draining()).await;
-        let at = local_address(&entry.listen)?;
-        let bound = Bound::new(at, entry.carried, &held)
-            .map_err(|error| Failure::bind(&error, &elsewhere(&entry, origin)))?;
+        let mut at = local_address(&entry.listen)?;
+        let mut taken = None;
+        let bound = match Bound::new(at, entry.carried, &held) {
+            Err(error) if any_port && is_taken(error.source.kind()) => {
+                taken = Some(at.port());
+                at.set_port(0);
+                Bound::new(at, entry.carried, &held)
+            }
+            result => result,
+        };
+        let bound = bound.map_err(|error| Failure::bind(&error, &elsewhere(&entry, origin)))?;
         Ok(Prepared {
             entry,
             bound,
+            any_port,
+            taken,
             _one_at_a_time: one_at_a_time,
         })
     }
 
     /// Says where it is, and begins to relay.
     pub(crate) async fn commit(&self, prepared: Prepared, asked: &Asked) -> Result<Added, Failure> {
-        let Prepared { entry, bound, .. } = prepared;
+        let Prepared {
+            entry,
+            bound,
+            taken,
+            ..
+        } = prepared;
         let narrator = asked.narrator(&entry);
         announce(&entry, &bound, &narrator);
+        if let Some(port) = taken {
+            moved(&entry, port, &bound, &narrator);
+        }
         let (nowhere, settings) = (bound.without_listeners(), settings(&entry));
         let added = self.begin(entry, nowhere, asked.origin, narrator)?;
         let change = Change {
@@ -201,6 +239,12 @@ impl Instance {
             .find(is_free)
             .unwrap_or_else(|| wanted.to_owned())
     }
+}
+
+/// Windows says of a port that another program has for itself that it is not permitted
+/// (`SO_EXCLUSIVEADDRUSE`).
+fn is_taken(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }
 
 /// What the library has to know of an entry.

@@ -104,6 +104,7 @@ impl Handler for Desk {
         }
         let Carry {
             entry,
+            any_port,
             shown,
             metrics,
         } = carry;
@@ -114,11 +115,13 @@ impl Handler for Desk {
             Ok(metrics) => metrics,
             Err(failure) => return client.refuse(Refusal::from(&failure)).await,
         };
-        let prepared = match self.instance.prepare(entry, Origin::Command).await {
+        let prepared = self.instance.prepare(entry, any_port, Origin::Command);
+        let prepared = match prepared.await {
             Ok(prepared) => prepared,
             Err(failure) => return client.refuse(Refusal::from(&failure)).await,
         };
-        self.home.remember(&prepared.entry);
+        let (entry, any_port) = prepared.to_be_remembered();
+        self.home.remember(entry, any_port);
         let attached = client.carried(&prepared.entry.name).await;
         let asked = Asked {
             origin: Origin::Command,

@@ -136,6 +136,12 @@ impl<T: Terminal> Place for Console<T> {
         self.redraw()
     }
 
+    /// Nobody is asked while there is a view.
+    fn prompt(&mut self, _stream: usize, text: &str) -> io::Result<()> {
+        self.waiting.push_str(&text.replace('\n', "\r\n"));
+        Ok(())
+    }
+
     fn settle(&mut self) -> io::Result<()> {
         self.redraw()
     }

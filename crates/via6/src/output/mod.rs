@@ -78,6 +78,11 @@ impl Output {
         self.data.line(line.into());
     }
 
+    /// A question: what is typed stands behind it, on the same line. Never blocks.
+    pub(crate) fn prompt(&self, text: impl Into<String>) {
+        self.data.prompt(text.into());
+    }
+
     /// What is told beside it. Never blocks.
     pub(crate) fn log(&self, line: impl Into<String>) {
         self.log.line(line.into());

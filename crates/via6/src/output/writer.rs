@@ -19,6 +19,9 @@ pub(super) trait Place: Send {
     /// Takes one line for one of its streams.
     fn line(&mut self, stream: usize, line: &str) -> io::Result<()>;
 
+    /// Takes what a line begins with, for one of its streams; the rest is typed.
+    fn prompt(&mut self, stream: usize, text: &str) -> io::Result<()>;
+
     /// Shows what it took: nothing more is waiting.
     fn settle(&mut self) -> io::Result<()>;
 }
@@ -36,6 +39,14 @@ impl Place for Plain {
         stream.flush()
     }
 
+    fn prompt(&mut self, stream: usize, text: &str) -> io::Result<()> {
+        let Some(stream) = self.0.get_mut(stream) else {
+            return Ok(());
+        };
+        stream.write_all(text.as_bytes())?;
+        stream.flush()
+    }
+
     fn settle(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -44,6 +55,8 @@ impl Place for Plain {
 enum Item {
     /// A line, and which of the place's streams it is for.
     Line(usize, String),
+    /// The same without its end: a question.
+    Prompt(usize, String),
     /// There is something new to settle.
     Look,
     /// Answered when all that was queued before it has been written.
@@ -103,7 +116,16 @@ impl Writer {
 
     /// Queues one line, or counts it as dropped. Never blocks.
     pub(super) fn line(&self, line: String) {
-        if self.queue.try_send(Item::Line(self.stream, line)).is_err() {
+        self.queue(Item::Line(self.stream, line));
+    }
+
+    /// Queues what stands at the beginning of a line. Never blocks.
+    pub(super) fn prompt(&self, text: String) {
+        self.queue(Item::Prompt(self.stream, text));
+    }
+
+    fn queue(&self, item: Item) {
+        if self.queue.try_send(item).is_err() {
             self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -166,6 +188,7 @@ fn take(
             place.line(stream, &line)?;
             *last = (stream, line);
         }
+        Item::Prompt(stream, text) => place.prompt(stream, &text)?,
         Item::Flush(done) => {
             if let missing @ 1.. = state.dropped.swap(0, Ordering::Relaxed) {
                 place.line(last.0, &missing_line(&last.1, missing))?;

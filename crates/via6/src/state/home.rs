@@ -29,16 +29,17 @@ impl Home {
         self.kept.as_ref().map(|(lock, _)| lock)
     }
 
-    /// Remembers what is hosted or joined now, soon. Must be called inside a runtime.
-    pub(crate) fn remember(&self, entry: &Entry) {
+    /// Remembers what is hosted or joined now, soon; `any_port` says that its port is only one that
+    /// was free. Must be called inside a runtime.
+    pub(crate) fn remember(&self, entry: Entry, any_port: bool) {
         let Some((lock, memory)) = self.kept.clone() else {
             return;
         };
-        let (entry, narrator) = (entry.clone(), Arc::clone(&self.narrator));
+        let narrator = Arc::clone(&self.narrator);
         // Nobody waits for it: what is remembered serves the next start.
         drop(tokio::task::spawn_blocking(move || {
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(trouble) = memory.remember(&lock, &entry) {
+            if let Err(trouble) = memory.remember(&lock, &entry, any_port) {
                 narrator.warn(trouble.kind(), &trouble.to_string());
             }
         }));

@@ -33,6 +33,9 @@ pub(crate) struct Joined {
     pub(crate) entry: Entry,
     /// Milliseconds since 1970, UTC.
     pub(crate) time_ms: u64,
+    /// The port of `entry.listen` is one that was free then, and was not asked for.
+    #[serde(default)]
+    pub(crate) any_port: bool,
 }
 
 /// The fields that this version knows.
@@ -99,8 +102,8 @@ impl Memory {
     }
 
     /// What was hosted or joined last.
-    pub(crate) fn last(&self) -> Option<&Entry> {
-        self.known.last.as_ref().map(|last| &last.entry)
+    pub(crate) fn last(&self) -> Option<&Joined> {
+        self.known.last.as_ref()
     }
 
     /// Hosts that were joined, the last one first.
@@ -108,18 +111,25 @@ impl Memory {
         &self.known.joined
     }
 
-    /// Remembers what is hosted or joined now. A `relay` is not remembered: no command takes up the
-    /// last one. Waits for the disk. With a file that must not be touched, of which [`open`] told,
-    /// it remembers for the life of this process.
+    /// Remembers what is hosted or joined now; `any_port` says that its port is only one that was
+    /// free. A `relay` is not remembered: no command takes up the last one. Waits for the disk. With
+    /// a file that must not be touched, of which [`open`] told, it remembers for the life of this
+    /// process.
     ///
     /// [`open`]: Self::open
-    pub(crate) fn remember(&mut self, _: &Lock, entry: &Entry) -> Result<(), Trouble> {
+    pub(crate) fn remember(
+        &mut self,
+        _: &Lock,
+        entry: &Entry,
+        any_port: bool,
+    ) -> Result<(), Trouble> {
         if entry.role == Role::Relay {
             return Ok(());
         }
         let now = Joined {
             entry: entry.clone(),
             time_ms: unix_ms(),
+            any_port,
         };
         let result = self.keep(&now).and_then(|()| self.save());
         if entry.role == Role::Join {

@@ -67,6 +67,10 @@ fn entry(role: Role, upstream: &str) -> Entry {
     }
 }
 
+fn last(memory: &Memory) -> Option<&Entry> {
+    memory.last().map(|last| &last.entry)
+}
+
 fn join(port: usize) -> Entry {
     entry(Role::Join, &format!("[2001:db8::1%eth0]:{port}"))
 }
@@ -78,16 +82,30 @@ fn what_was_asked_for_is_known_the_next_time() {
     assert!(trouble.is_none() && memory.last().is_none());
     let host = entry(Role::Host, "play.example.org:25565");
     for asked in [join(1), host.clone(), join(2)] {
-        memory.remember(&home.lock, &asked).unwrap();
+        memory.remember(&home.lock, &asked, false).unwrap();
         let (again, trouble) = home.open();
         assert!(trouble.is_none(), "{trouble:?}");
-        assert_eq!(again.last(), Some(&asked));
+        assert_eq!(last(&again), Some(&asked));
     }
     let (mut again, _) = home.open();
     let joined: Vec<_> = again.joined().iter().map(|one| &one.entry).collect();
     assert_eq!(joined, [&join(2), &join(1)]);
-    again.remember(&home.lock, &host).unwrap();
+    again.remember(&home.lock, &host, false).unwrap();
     assert_eq!(home.open().0.joined().len(), 2);
+}
+
+/// Whether a port was meant is known the next time, also of one that was first meant and then not.
+#[test]
+fn a_port_that_was_only_free_is_known_as_such() {
+    let home = Home::new();
+    for any_port in [false, true, false] {
+        let (mut memory, _) = home.open();
+        memory.remember(&home.lock, &join(1), any_port).unwrap();
+        let (again, _) = home.open();
+        assert_eq!(again.last().unwrap().any_port, any_port);
+        assert_eq!(again.joined()[0].any_port, any_port);
+        assert_eq!(again.joined().len(), 1);
+    }
 }
 
 #[test]
@@ -95,7 +113,7 @@ fn the_primitive_is_not_remembered() {
     let home = Home::new();
     let (mut memory, _) = home.open();
     let relay = entry(Role::Relay, "[::1]:5");
-    memory.remember(&home.lock, &relay).unwrap();
+    memory.remember(&home.lock, &relay, false).unwrap();
     assert_eq!(memory.last(), None);
     assert!(!home.folder.join(FILE).exists());
 }
@@ -105,9 +123,9 @@ fn the_host_joined_longest_ago_is_forgotten_and_none_is_there_twice() {
     let home = Home::new();
     let (mut memory, _) = home.open();
     for port in 1..=STATE_JOINED_MAX + 4 {
-        memory.remember(&home.lock, &join(port)).unwrap();
+        memory.remember(&home.lock, &join(port), false).unwrap();
     }
-    memory.remember(&home.lock, &join(10)).unwrap();
+    memory.remember(&home.lock, &join(10), false).unwrap();
     let ports = |memory: &Memory| -> Vec<u16> {
         let joined = memory.joined().iter();
         joined.map(|one| one.entry.upstream.port).collect()
@@ -129,7 +147,7 @@ fn a_host_that_the_file_has_twice_is_there_once_afterwards() {
     );
     let (mut memory, _) = home.open();
     for port in [1, 3, 2] {
-        memory.remember(&home.lock, &join(port)).unwrap();
+        memory.remember(&home.lock, &join(port), false).unwrap();
         assert_eq!(memory.joined(), home.open().0.joined());
     }
     assert_eq!(memory.joined().len(), 3);
@@ -150,8 +168,8 @@ fn what_a_newer_via6_added_survives_an_older_one() {
     let home = Home::with(added.to_string());
     let (mut memory, trouble) = home.open();
     assert!(trouble.is_none(), "{trouble:?}");
-    memory.remember(&home.lock, &join(2)).unwrap();
-    memory.remember(&home.lock, &join(3)).unwrap();
+    memory.remember(&home.lock, &join(2), false).unwrap();
+    memory.remember(&home.lock, &join(3), false).unwrap();
     let file = home.file();
     assert_eq!(file["invites"], added["invites"]);
     let nicks: Vec<_> = (0..3).map(|at| &file["joined"][at]["nick"]).collect();
@@ -167,10 +185,10 @@ fn a_file_of_a_newer_version_is_left_alone() {
     let home = Home::with(text);
     let (mut memory, trouble) = home.open();
     assert!(matches!(trouble, Some(Trouble::Newer { version: 2, .. })));
-    memory.remember(&home.lock, &join(1)).unwrap();
+    memory.remember(&home.lock, &join(1), false).unwrap();
     assert_eq!(home.bytes(), text.as_bytes());
     // Within this process it is known all the same.
-    assert_eq!(memory.last(), Some(&join(1)));
+    assert_eq!(last(&memory), Some(&join(1)));
 }
 
 #[test]
@@ -221,8 +239,8 @@ fn a_damaged_file_is_set_aside_and_told_and_the_next_is_fresh() {
         let told = trouble.as_ref().unwrap().to_string();
         assert!(told.contains(&*path.to_string_lossy()), "{told}");
         assert_eq!(home.aside(), [text.as_bytes()]);
-        memory.remember(&home.lock, &join(1)).unwrap();
-        assert_eq!(home.open().0.last(), Some(&join(1)));
+        memory.remember(&home.lock, &join(1), false).unwrap();
+        assert_eq!(last(&home.open().0), Some(&join(1)));
     }
 }
 
@@ -249,8 +267,8 @@ fn a_folder_in_the_way_of_the_file_is_set_aside_too() {
         trouble,
         Some(Trouble::Damaged { aside: Some(_), .. })
     ));
-    memory.remember(&home.lock, &join(1)).unwrap();
-    assert_eq!(home.open().0.last(), Some(&join(1)));
+    memory.remember(&home.lock, &join(1), false).unwrap();
+    assert_eq!(last(&home.open().0), Some(&join(1)));
 }
 
 /// A file that cannot be read now may be readable tomorrow: a home that is not mounted yet.
@@ -265,7 +283,7 @@ fn a_file_that_cannot_be_read_is_not_overwritten() {
         matches!(trouble, Some(Trouble::Unreadable { .. })),
         "{trouble:?}"
     );
-    memory.remember(&home.lock, &join(1)).unwrap();
+    memory.remember(&home.lock, &join(1), false).unwrap();
     assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
 }
 
@@ -274,22 +292,22 @@ fn a_disk_that_cannot_be_written_is_told_and_the_memory_lives_on() {
     let home = Home::new();
     let (mut memory, _) = home.open();
     fs::create_dir_all(home.folder.join(FILE).join("below")).unwrap();
-    let trouble = memory.remember(&home.lock, &join(1)).unwrap_err();
+    let trouble = memory.remember(&home.lock, &join(1), false).unwrap_err();
     assert_eq!(trouble.kind(), "state-unwritten");
-    assert_eq!(memory.last(), Some(&join(1)));
+    assert_eq!(last(&memory), Some(&join(1)));
 }
 
 #[test]
 fn what_a_killed_process_had_begun_to_write_is_removed() {
     let home = Home::new();
     let (mut memory, _) = home.open();
-    memory.remember(&home.lock, &join(1)).unwrap();
+    memory.remember(&home.lock, &join(1), false).unwrap();
     let (begins, ends) = UNFINISHED;
     let unfinished = home.folder.join(&format!("{begins}AbCdEf{ends}"));
     fs::write(&unfinished, "{\"vers").unwrap();
     Memory::open(&home.folder, None);
     assert!(unfinished.exists());
-    assert_eq!(home.open().0.last(), Some(&join(1)));
+    assert_eq!(last(&home.open().0), Some(&join(1)));
     assert!(!unfinished.exists());
 }
 
@@ -337,8 +355,8 @@ proptest! {
     ) {
         let home = Home::with(&text);
         let (mut memory, trouble) = home.open();
-        memory.remember(&home.lock, &join(1)).unwrap();
-        prop_assert_eq!(memory.last(), Some(&join(1)));
+        memory.remember(&home.lock, &join(1), false).unwrap();
+        prop_assert_eq!(last(&memory), Some(&join(1)));
         match trouble {
             Some(Trouble::Damaged { .. }) => prop_assert_eq!(home.aside(), [text]),
             Some(Trouble::Newer { .. }) => prop_assert_eq!(home.bytes(), text),

@@ -29,6 +29,7 @@ fn requests_and_replies_are_what_is_documented() {
                 "upstream": "[2001:db8::1]:43325", "carried": { "tcp": true, "udp": true },
                 "trusted": [], "splice": "auto",
             },
+            "any_port": false,
             "shown": { "verbose": 1, "quiet": false, "json": true },
             "metrics": "127.0.0.1:9100",
         })

@@ -217,6 +217,7 @@ fn carry(name: &str) -> Carry {
             trusted: Vec::new(),
             splice: Splice::Auto,
         },
+        any_port: false,
         shown: Shown {
             verbose: 1,
             quiet: false,
