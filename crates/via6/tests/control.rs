@@ -346,6 +346,8 @@ fn a_folder_that_is_of_no_use_keeps_nobody_from_playing() {
     let host = via6(&line).with("VIA6_STATE", path).start();
     let warning = host.event("warning");
     assert_eq!(warning["kind"], "state-unusable");
+    let message = warning["message"].as_str().expect("text");
+    assert!(message.contains("Playing works without it"), "{message}");
     drop(game.session(host.address()));
     player_of(host.address()).send(b"hello").expect("sending");
     host.event("flow_opened");

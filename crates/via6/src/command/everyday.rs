@@ -10,7 +10,7 @@ use via6_core::addr::Listen;
 use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
 use via6_relay::Shutdown;
 
-use super::alongside::alongside;
+use super::alongside::{alongside, without_folder};
 use crate::args::{Place, Shown};
 use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim, connect};
 use crate::entry::{Entry, Origin};
@@ -58,7 +58,7 @@ impl Everyday<'_> {
         let folder = match Folder::open(self.place.state.as_deref()) {
             Ok(folder) => folder,
             Err(trouble) => {
-                self.narrator().warn(trouble.kind(), &trouble.to_string());
+                without_folder(&trouble, &self.narrator());
                 return self.carry_here(None, wish).await;
             }
         };
@@ -75,7 +75,7 @@ impl Everyday<'_> {
                 }
                 Ok(Claim::Theirs(connection)) => connection,
                 Err(trouble) => {
-                    self.narrator().warn(trouble.kind(), &trouble.to_string());
+                    without_folder(&trouble, &self.narrator());
                     return self.carry_here(None, wish).await;
                 }
             };

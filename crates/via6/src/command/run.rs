@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use via6_relay::Shutdown;
 
-use super::alongside::alongside;
+use super::alongside::{alongside, without_folder};
 use crate::args::{Args, Place, Run as Typed};
 use crate::config::{self, Overrides, Resolved};
 use crate::control::{Claim, claim};
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
     /// relays.
     async fn claim(&self, process: &Narrator) -> Result<Option<(Folder, Arc<Lock>)>, Failure> {
         let troubled = |trouble: crate::state::Trouble| {
-            process.warn(trouble.kind(), &trouble.to_string());
+            without_folder(&trouble, process);
             Ok(None)
         };
         let folder = match Folder::open(self.place.state.as_deref()) {
