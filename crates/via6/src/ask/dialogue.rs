@@ -173,9 +173,7 @@ impl<R: Reader> Dialogue<R> {
             ("j" | "join" | "2", "") => self.ask(Question::Line),
             ("h" | "host", game) => self.port(game),
             ("j" | "join", line) => self.line(&[line.to_owned()]),
-            ("?" | "help", "") => {
-                self.unclear("`via6 --help` lists all commands.")
-            }
+            ("?" | "help", "") => self.unclear("`via6 --help` lists all commands."),
             _ if word.bytes().all(|byte| byte.is_ascii_digit()) => self.port(answer),
             _ if answer.contains([':', '.']) || word.contains("via6") => {
                 self.line(&[answer.to_owned()])
