@@ -225,6 +225,14 @@ pub const UNPROVEN_RATE_PER_PREFIX: Rate = Rate {
 
 // Output ---------------------------------------------------------------------------------------
 
+/// Flows of one relay that its log tells of, two lines each: per second, and at once. A full server
+/// that restarts is told of whole; whoever forges addresses, [`FLOW_RATE`] a second, writes about 15 MB
+/// a day. The others are counted.
+pub const FLOW_LINES: Rate = Rate {
+    per_second: 1,
+    burst: 200,
+};
+
 /// Lines that wait for a slow terminal, file or pipe; more are dropped and counted. Enough for
 /// thousands of sessions that end in the same moment.
 pub const OUTPUT_QUEUE: usize = 8192;
@@ -323,6 +331,10 @@ pub const CONTROL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The same for work that is handed over: listeners are made first, and a slow disk remembers it.
 pub const CONTROL_CARRY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to look for a via6 that has the lock and does not answer. Longer than one may take to end: the
+/// last lines of those whose work it carried, and its own.
+pub const CONTROL_CLAIM_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Pause between two looks for a via6 that has the lock but does not answer yet: it is starting, or
 /// about to be gone.

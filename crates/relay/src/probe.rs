@@ -9,7 +9,7 @@ use crate::dial::{dial, resolve};
 use crate::event::Protocol;
 use crate::socket::is_taken;
 
-/// How long a game on another machine may take to answer.
+/// How long a game on another machine, and before it the resolver, may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether something serves `game`; `None` if that cannot be told.
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// and a game that admits one player would take the probe for it. Elsewhere TCP is dialled, and
 /// UDP, which would need the game's own protocol, is not asked. Cancel safe.
 pub async fn is_up(game: &HostPort, protocol: Protocol) -> Option<bool> {
-    let addrs = resolve(game).await.ok()?;
+    let addrs = timeout(PATIENCE, resolve(game)).await.ok()?.ok()?;
     let addr = *addrs.first()?;
     if addr.ip().is_loopback() {
         return is_taken(addr, protocol == Protocol::Udp);

@@ -133,6 +133,7 @@ impl Relay {
             sessions: TaskTracker::new(),
             flows: TaskTracker::new(),
             opened: AtomicU64::new(0),
+            last_flow: AtomicU64::new(0),
             failed: Mutex::default(),
         });
         let terms = Arc::new(Terms {

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) flows: TaskTracker,
     pub(crate) admission: Mutex<Admission>,
     pub(crate) opened: AtomicU64,
+    /// The id of its newest flow, whichever table has it.
+    pub(crate) last_flow: AtomicU64,
     /// The listener that has ended by itself, and why.
     pub(crate) failed: Mutex<Failed>,
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::{sleep, timeout};
+use via6_core::addr::{HostPort, Network};
 use via6_core::flow::FlowId;
 use via6_core::reason::CloseReason;
 use via6_relay::{
@@ -385,4 +386,93 @@ async fn a_look_shows_what_lives_and_totals_never_fall() {
         (seen.sessions_live, seen.flows_live) == (2, 3)
     })
     .await;
+}
+
+/// Waits on this thread, which is the runtime's: nothing that it is to do happens meanwhile.
+fn while_the_runtime_stands_still(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_resolver_that_comes_after_a_change_is_not_lost() {
+    let stage = Stage::new();
+    let a = game("a").await;
+    let by_name = HostPort::parse_target(&format!("localhost:{}", a.port())).unwrap();
+    let (at, listeners) = place();
+    let one = stage.start(listeners, a);
+    let change = |trusted: &[&str]| Change {
+        relay: one.running.clone(),
+        settings: Settings {
+            trusted: trusted
+                .iter()
+                .map(|at| Network::parse(at).unwrap())
+                .collect(),
+            ..Settings::new(by_name.clone())
+        },
+        listeners: held(at),
+    };
+    settle(vec![change(&[])]).await.unwrap();
+    let player = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    player.send_to(b"?", at).unwrap();
+    // The resolver is about to be asked, and who else is trusted changes before it answers.
+    while_the_runtime_stands_still("the flow", || !one.log.0.lock().unwrap().is_empty());
+    settle(vec![change(&["2001:db8::/32"])]).await.unwrap();
+    player.set_nonblocking(true).unwrap();
+    let player = UdpSocket::from_std(player).unwrap();
+    let answer = timeout(PATIENCE, player.recv(&mut [0])).await;
+    answer.expect("an answer of the game").unwrap();
+}
+
+#[tokio::test]
+async fn a_relay_that_has_ended_meanwhile_is_not_given_listeners() {
+    let stage = Stage::new();
+    let (a, b) = (game("a").await, game("b").await);
+    let (_, listeners) = place();
+    let one = stage.start(listeners, a);
+    let (to, listeners) = place();
+    let late = change(&one, b, listeners);
+    one.running.shutdown().drain();
+    let _ = timeout(PATIENCE, one.ending.wait()).await.expect("an end");
+    // Somebody had decided this before it ended.
+    settle(vec![late]).await.unwrap();
+    assert_eq!(stage.engine.listeners().await, []);
+    assert!(TcpStream::connect(to).await.is_err(), "it still listens");
+}
+
+#[tokio::test]
+async fn no_two_flows_of_a_relay_have_one_id_wherever_it_listened() {
+    let stage = Stage::new();
+    let (a, b) = (game("a").await, game("b").await);
+    let ((here, at_a), (there, at_b)) = (place(), place());
+    let (one, other) = (stage.start(at_a, a), stage.start(at_b, b));
+    let new_flow = async |at| {
+        let mut player = Player::at(at).await;
+        player.asks().await;
+        player
+    };
+    let mut players = Vec::new();
+    for at in [here, here, here, there] {
+        players.push(new_flow(at).await);
+    }
+    // They swap their places, and one then gives up UDP altogether for a while.
+    let changes = vec![change(&one, a, held(there)), change(&other, b, held(here))];
+    settle(changes).await.unwrap();
+    players.push(new_flow(there).await);
+    players.push(new_flow(here).await);
+    settle(vec![change(&one, a, Vec::new())]).await.unwrap();
+    let (at, listeners) = place();
+    settle(vec![change(&one, a, listeners)]).await.unwrap();
+    players.push(new_flow(at).await);
+    for one in [&one, &other] {
+        let mut told = one.log.0.lock().unwrap().clone();
+        told.retain(|(_, opened)| *opened);
+        let opened = told.len();
+        told.sort_unstable();
+        told.dedup();
+        assert_eq!(told.len(), opened, "{told:?}");
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use via6_core::addr::{HostPort, Listen, Network};
+use via6_relay::Protocol;
 
 use crate::args::Splice;
 use crate::narrator::Role;
@@ -50,6 +51,12 @@ impl Protocols {
         tcp: true,
         udp: true,
     };
+
+    /// TCP first.
+    pub(crate) fn each(self) -> impl Iterator<Item = Protocol> + use<> {
+        let tcp = self.tcp.then_some(Protocol::Tcp);
+        tcp.into_iter().chain(self.udp.then_some(Protocol::Udp))
+    }
 
     /// Those that were asked for; both if neither was.
     pub(crate) fn asked(tcp: bool, udp: bool) -> Self {

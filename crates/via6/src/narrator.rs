@@ -3,14 +3,19 @@
 //! One opened and one ended line a session; the level is by blame, so that a player's reset is
 //! news and a full game server is a warning. `docs/reference/events.md` is the schema.
 
+mod flows;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
+use via6_core::limits::DRAIN_TIMEOUT;
 use via6_core::reason::CloseReason;
 use via6_relay::{DialError, Event, Observer, Protocol, SessionEnd, Warning, describe};
 
+use self::flows::FlowsTold;
 use crate::args::Shown;
 use crate::failure::Failure;
 
@@ -95,6 +100,7 @@ pub(crate) struct Narrator {
     role: Role,
     /// Says at the head of each line of an event whose it is.
     labelled: bool,
+    flows: Arc<FlowsTold>,
 }
 
 impl Narrator {
@@ -105,6 +111,7 @@ impl Narrator {
             name: Some(name.to_owned()),
             role,
             labelled: false,
+            flows: Arc::default(),
         }
     }
 
@@ -117,6 +124,7 @@ impl Narrator {
             // There is no word of a role to be said.
             role: Role::Relay,
             labelled: false,
+            flows: Arc::default(),
         }
     }
 
@@ -170,6 +178,19 @@ impl Narrator {
         self.shown.get().is_live()
     }
 
+    /// `Some(n)`: tell of this event; `n` of its kind were not told of.
+    fn held_back(&self, event: &Event<'_>, shown: Shown) -> Option<u64> {
+        let every = shown.verbose > 1;
+        match event {
+            Event::FlowOpened { flow, .. } => {
+                let now = Instant::now().into_std();
+                self.flows.opened((*flow).into(), every, now)
+            }
+            Event::FlowEnded { end } => self.flows.ended(end.id.into(), every).then_some(0),
+            _ => Some(0),
+        }
+    }
+
     fn label(&self) -> String {
         match &self.name {
             Some(name) if self.labelled => format!("{name}: "),
@@ -210,9 +231,14 @@ impl Observer for Narrator {
             let text = warning_text(warning, *held_back, self.role);
             self.sink.log(format!("{}warning: {text}", self.label()));
         } else if !shown.quiet
+            && let Some(held_back) = self.held_back(event, shown)
             && let Some(text) = sentence(event, shown.verbose, self.role)
         {
-            self.sink.log(format!("{}{text}", self.label()));
+            let more = match held_back {
+                0 => String::new(),
+                more => format!(" (and {more} more)"),
+            };
+            self.sink.log(format!("{}{text}{more}", self.label()));
         }
     }
 }
@@ -277,15 +303,12 @@ fn sentence(event: &Event<'_>, verbose: u8, role: Role) -> Option<String> {
 }
 
 fn draining_text(sessions: usize, flows: usize, retiring: Option<Duration>) -> Option<String> {
-    let sessions_are = match sessions {
-        1 => "1 session is".to_owned(),
-        n => format!("{n} sessions are"),
-    };
     let Some(within) = retiring else {
         return (sessions > 0).then(|| {
             format!(
-                "stopping: {sessions_are} still open and may finish; \
-                 Ctrl-C again ends them now"
+                "stopping: {} may finish within {} s; Ctrl-C again ends at once",
+                live(sessions as u64, 0),
+                DRAIN_TIMEOUT.as_secs()
             )
         });
     };

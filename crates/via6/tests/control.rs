@@ -228,6 +228,23 @@ fn when_the_first_ends_the_second_goes_on_at_the_same_place() {
 }
 
 #[test]
+fn whoever_is_carried_is_told_what_ctrl_c_ends() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let line = format!("via6 relay tcp 127.0.0.1:0 {}", game.address);
+    let relay = folder.start(&line);
+    relay.says(&format!(
+        "The via6 that runs already (process {}) carries this as well, as relay.\n\
+         Press Ctrl-C to stop this one alone.\n",
+        host.id()
+    ));
+    relay.says("relaying TCP");
+    relay.stop();
+    assert_eq!(folder.names(), ["host"]);
+}
+
+#[test]
 fn a_second_that_cannot_be_carried_says_why_and_what_to_do() {
     let folder = Folder::new();
     let game = Game::on("127.0.0.1");
@@ -345,4 +362,77 @@ fn what_was_joined_last_is_remembered() {
         serde_json::from_str(&support::wait_for("a memory", saved)).expect("an object");
     assert_eq!(saved["last"]["entry"]["upstream"], "play.example.org:43325");
     assert_eq!(saved["version"], 1);
+}
+
+/// As many as there is room for, and all of them have to find a new carrier in the same moment.
+#[test]
+fn when_the_first_ends_all_twelve_others_go_on() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let line = format!("via6 relay tcp 127.0.0.1:0 {} --json", game.address);
+    let others: Vec<_> = (0..12).map(|_| folder.start(&line)).collect();
+    for other in &others {
+        other.event("handed_over");
+        other.event("listening");
+    }
+    host.stop();
+    for other in &others {
+        other.event("handed_back");
+        other.until("a second start", |events| {
+            let of_kind = events.iter().filter(|event| event["event"] == "listening");
+            (of_kind.count() == 2).then_some(())
+        });
+        drop(game.session(*addresses(other).last().expect("an address")));
+    }
+    // One of them carries all.
+    support::wait_for("all twelve in one", || {
+        (folder.names().len() == 12).then_some(())
+    });
+    assert_eq!(folder.run("via6 stop").code, Some(0));
+    for other in others {
+        assert_eq!(other.ended(PATIENCE).code, Some(0));
+    }
+}
+
+#[test]
+fn one_that_stands_still_does_not_keep_others_from_finding_each_other() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let (still, other) = (folder.join(&host), folder.join(&host));
+    still.signal("SIGSTOP");
+    host.signal("SIGTERM");
+    other.event("handed_back");
+    other.until("a second start", |events| {
+        let of_kind = events.iter().filter(|event| event["event"] == "listening");
+        (of_kind.count() >= 3).then_some(())
+    });
+    assert_eq!(folder.status()["pid"], other.id());
+    still.signal("SIGCONT");
+    still.event("handed_back");
+    support::wait_for("both", || (folder.names().len() == 2).then_some(()));
+}
+
+#[test]
+fn ctrl_c_ends_one_whose_work_nobody_takes() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    host.signal("SIGSTOP");
+    let join = folder.start("via6 join ::1 --listen 127.0.0.1:0 --json");
+    let status = format!("/proc/{}/status", join.id());
+    support::wait_for("it to listen for SIGINT", || {
+        let status = std::fs::read_to_string(&status).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        (caught & 0b10 > 0).then_some(())
+    });
+    join.signal("SIGINT");
+    let ended = join.ended(support::QUICKLY);
+    assert_eq!((ended.code, &ended.stdout[..]), (Some(0), ""));
+    host.signal("SIGCONT");
+    host.stop();
 }

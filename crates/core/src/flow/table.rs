@@ -59,17 +59,10 @@ impl FlowTable {
         }
     }
 
-    /// The same, its ids beginning after `last`: two tables whose flows are told of together.
-    #[must_use]
-    pub fn after(mut self, last: Option<FlowId>) -> Self {
-        self.last_id = last.map_or(0, u64::from);
-        self
-    }
-
-    /// The id of the newest flow there has been.
-    #[must_use]
-    pub fn last_id(&self) -> Option<FlowId> {
-        (self.last_id > 0).then_some(FlowId(self.last_id))
+    /// From now on ids come after `last` as well, of another table whose flows are told of together
+    /// with these.
+    pub fn ids_after(&mut self, last: u64) {
+        self.last_id = self.last_id.max(last);
     }
 
     /// A datagram of `len` payload bytes came from player `from`.

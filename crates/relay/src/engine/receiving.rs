@@ -18,9 +18,6 @@ impl Worker {
         address: SocketAddr,
         socket: std::net::UdpSocket,
     ) {
-        let before = self.flows.iter().map(|(_, (_, flows))| flows);
-        let before = before.filter(|flows| flows.terms.are_of(&terms.shared));
-        let last = before.filter_map(Flows::last_id).max();
         self.serial += 1;
         let entry = self.flows.vacant_key();
         let lent = Lent {
@@ -34,7 +31,7 @@ impl Worker {
             now: self.now,
         };
         let token = Concern::Flows(entry).token();
-        match Flows::new(Arc::clone(terms), address, socket, token, last, &lent) {
+        match Flows::new(Arc::clone(terms), address, socket, token, &lent) {
             Ok(flows) => {
                 self.flows.insert((self.serial, flows));
                 // What came before it was registered.
@@ -86,7 +83,8 @@ impl Worker {
             None | Some(Heard::All | Heard::Troubled(_)) => {}
             Some(Heard::Share) => self.again.push_back(Concern::Flows(entry)),
             Some(Heard::Ended(error)) => {
-                if let Some(flows) = self.close_flows(entry) {
+                // One that is kept for its last flows alone is no loss to its relay.
+                if let Some(flows) = self.close_flows(entry).filter(|flows| !flows.retiring) {
                     let (address, protocol) = (flows.address, Protocol::Udp);
                     flows.terms.shared.listener_ended(address, protocol, error);
                 }
@@ -131,6 +129,9 @@ impl Worker {
         for entry in all {
             self.with_flows(entry, |flows, _, lent| {
                 flows.end_those(|terms| terms.are_of(shared), lent);
+                // The relay's last account is about to be given, and this may outlive it for the
+                // flows of others.
+                flows.tell_drops();
             });
             self.close_if_done(entry);
         }

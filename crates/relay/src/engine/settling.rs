@@ -24,6 +24,11 @@ impl Worker {
         let (mut kept, mut missing, mut new) = (Kept::default(), Vec::new(), Vec::new());
         let mut settled = Vec::new();
         for Plan { terms, places } in plans {
+            // One that drains meanwhile gets nothing: nobody would take it away again.
+            let places = match terms.shared.shutdown.is_draining() {
+                true => Vec::new(),
+                false => places,
+            };
             for place in places {
                 match place {
                     Place::Held(held) if !self.keep(held, &terms, &mut kept) => missing.push(held),
@@ -69,10 +74,12 @@ impl Worker {
                     .map(|(entry, _)| entry);
                 let Some(entry) = found else { return false };
                 kept.udp.push(entry);
-                // What was asked for the terms so far is no answer for these.
                 self.serial += 1;
                 let serial = self.serial;
-                if let Some((of_flows, _)) = self.flows.get_mut(entry) {
+                if let Some((of_flows, flows)) = self.flows.get_mut(entry)
+                    && flows.terms.settings.upstream != terms.settings.upstream
+                {
+                    // What the resolver was asked until now is no answer any more.
                     *of_flows = serial;
                 }
                 self.with_flows(entry, |flows, _, lent| flows.come_under(terms, lent));

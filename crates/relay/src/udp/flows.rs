@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -66,7 +67,6 @@ impl Flows {
         terms: Arc<Terms>,
         listener: DatagramListener,
         address: SocketAddr,
-        last: Option<FlowId>,
         now: Instant,
     ) -> Self {
         let shared = &terms.shared;
@@ -76,8 +76,10 @@ impl Flows {
             .flows_max
             .min(shared.descriptors.capacity() / 2)
             .max(1);
+        let mut table = FlowTable::new(limits, now);
+        table.ids_after(shared.last_flow.load(Ordering::Relaxed));
         Self {
-            table: FlowTable::new(limits, now).after(last),
+            table,
             terms,
             retiring: false,
             listener,
@@ -162,6 +164,8 @@ impl Flows {
             return;
         };
         let terms = Arc::clone(&self.terms);
+        // On this thread alone.
+        terms.shared.last_flow.store(id.into(), Ordering::Relaxed);
         terms.shared.notices.tell(&Event::FlowOpened {
             flow: id,
             listener: self.address,
@@ -349,6 +353,8 @@ impl Flows {
             }
             self.name = Name::default();
         }
+        let last = terms.shared.last_flow.load(Ordering::Relaxed);
+        self.table.ids_after(last);
         self.terms = Arc::clone(terms);
         self.retiring = false;
     }
@@ -357,11 +363,6 @@ impl Flows {
     pub(crate) fn tell_drops(&mut self) {
         let tally = &self.terms.shared.notices.tally;
         tally.dropped(&self.table.take_drops());
-    }
-
-    /// The newest flow that there has been.
-    pub(crate) fn last_id(&self) -> Option<FlowId> {
-        self.table.last_id()
     }
 
     /// Nobody is left whose datagrams it would hear.

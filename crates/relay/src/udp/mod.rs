@@ -50,18 +50,17 @@ pub(crate) enum Heard {
 }
 
 impl Flows {
-    /// Without flows yet, the ids of which will come after `last`. The errors are those of watching the socket.
+    /// Without flows yet. The errors are those of watching the socket.
     pub(crate) fn new(
         terms: Arc<Terms>,
         address: SocketAddr,
         socket: std::net::UdpSocket,
         token: Token,
-        last: Option<FlowId>,
         lent: &Lent<'_>,
     ) -> io::Result<Self> {
         let mut listener = DatagramListener::new(socket, address);
         listener.register(lent.registry, token)?;
-        Ok(Self::with(terms, listener, address, last, lent.now))
+        Ok(Self::with(terms, listener, address, lent.now))
     }
 
     /// Handles what has arrived at the listener, up to [`DATAGRAM_TURN`] datagrams.

@@ -7,12 +7,12 @@ use via6_core::addr::HostPort;
 use via6_relay::{Protocol, is_up, route_to};
 
 use super::{ANY_PORT, JOIN_PORT, carried_flags, listening};
-use crate::entry::Entry;
+use crate::entry::{Entry, Protocols};
 use crate::global_address::{self, Reach};
 use crate::instance::Bound;
 use crate::narrator::{Narrator, protocol_label};
 
-pub(super) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
+pub(super) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     let game = &entry.upstream;
     let (ip, notice) = published(bound);
     let pasted = |protocol| pasted_line(ip, bound, protocol);
@@ -30,9 +30,6 @@ pub(super) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) 
     narrator.say("");
     if let Some((kind, text)) = notice {
         narrator.warn(kind, text);
-    }
-    for protocol in bound.protocols() {
-        report_game(narrator, game, protocol).await;
     }
 }
 
@@ -103,17 +100,41 @@ fn default_ipv4() -> IpAddr {
 }
 
 /// Says whether the game answers yet.
-async fn report_game(narrator: &Narrator, game: &HostPort, protocol: Protocol) {
-    let up = is_up(game, protocol).await;
-    narrator.emit(json!({
-        "event": "game", "protocol": protocol_label(protocol), "address": game.to_string(),
-        "up": up,
-    }));
-    match up {
-        Some(true) => narrator.say(&format!("The game answers on {game} ({protocol}).")),
-        Some(false) => narrator.say(&format!(
-            "Nothing answers on {game} ({protocol}) yet. Start the game; players can then come in."
-        )),
-        None => {}
+pub(super) async fn report_game(narrator: &Narrator, game: &HostPort, carried: Protocols) {
+    let mut answers = Vec::new();
+    for protocol in carried.each() {
+        let up = is_up(game, protocol).await;
+        narrator.emit(json!({
+            "event": "game", "protocol": protocol_label(protocol), "address": game.to_string(),
+            "up": up,
+        }));
+        answers.extend(up.map(|up| (protocol, up)));
     }
+    for sentence in answering(game, &answers) {
+        narrator.say(&sentence);
+    }
+}
+
+/// Most games use one protocol alone: that the other is silent is no reason to start anything.
+fn answering(game: &HostPort, answers: &[(Protocol, bool)]) -> Vec<String> {
+    let is_up = |up: bool| answers.iter().filter(move |answer| answer.1 == up);
+    if is_up(false).count() == 0 {
+        return is_up(true)
+            .map(|(protocol, _)| format!("The game answers on {game} ({protocol})."))
+            .collect();
+    }
+    if let Some((up, _)) = is_up(true).next()
+        && let Some((down, _)) = is_up(false).next()
+    {
+        return vec![format!(
+            "The game answers on {game}: {up} yes, {down} no (many games use only one)."
+        )];
+    }
+    let alone = match answers {
+        [(protocol, _)] => format!(" ({protocol})"),
+        _ => String::new(),
+    };
+    vec![format!(
+        "Nothing answers on {game}{alone} yet. Start the game, and players can come in."
+    )]
 }

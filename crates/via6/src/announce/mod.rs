@@ -16,9 +16,9 @@ use crate::instance::Bound;
 use crate::narrator::{Narrator, Role, protocol_label};
 
 /// Tells where an entry listens and what to do with that.
-pub(crate) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
+pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     match entry.role {
-        Role::Host => host::announce(entry, bound, narrator).await,
+        Role::Host => host::announce(entry, bound, narrator),
         Role::Join => join::announce(entry, bound, narrator),
         Role::Relay => {
             listening(entry, bound, narrator, |_| None);
@@ -27,6 +27,13 @@ pub(crate) async fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) 
                 bound.carried, bound.addr, entry.upstream
             ));
         }
+    }
+}
+
+/// Tells whether the game of a host is there, which may take some seconds to find out.
+pub(crate) async fn look_for_game(entry: &Entry, narrator: &Narrator) {
+    if entry.role == Role::Host {
+        host::report_game(narrator, &entry.upstream, entry.carried).await;
     }
 }
 

@@ -65,7 +65,11 @@ impl Everyday<'_> {
         // One that ends keeps the lock until its sessions have.
         let mut until = None;
         while !wish.is_draining() {
-            let connection = match claim(&folder).await {
+            let claimed = tokio::select! {
+                claimed = claim(&folder) => claimed,
+                () = wish.draining() => break,
+            };
+            let connection = match claimed {
                 Ok(Claim::Ours(lock)) => {
                     return self.carry_here(Some((&folder, Arc::new(lock))), wish).await;
                 }
@@ -104,7 +108,12 @@ impl Everyday<'_> {
             shown: self.shown,
             metrics: self.metrics.clone(),
         };
-        let mut carried = match connection.carry(carry).await {
+        let answer = tokio::select! {
+            answer = connection.carry(carry) => answer,
+            // The other side sees that nobody waits for it any more.
+            () = wish.draining() => return Then::Done(Ok(())),
+        };
+        let mut carried = match answer {
             Ok(carried) => carried,
             Err(Unreachable::Refused(refusal)) => return Then::Done(Err(refusal.into())),
             Err(Unreachable::Ending | Unreachable::Gone) => return Then::Again,
@@ -114,7 +123,8 @@ impl Everyday<'_> {
         let (pid, name) = (carried.pid(), carried.name().to_owned());
         narrator.emit(json!({ "event": "handed_over", "pid": pid, "as": name }));
         narrator.say(&format!(
-            "The via6 that runs already (process {pid}) carries this, as {name}. Press Ctrl-C to stop."
+            "The via6 that runs already (process {pid}) carries this as well, as {name}.\n\
+             Press Ctrl-C to stop this one alone."
         ));
         let screen = Screen::of(self.output);
         let mut viewing = std::pin::pin!(async {
@@ -187,6 +197,7 @@ impl Everyday<'_> {
             let (entry, any_port) = prepared.to_be_remembered();
             home.remember(entry, any_port);
             let added = instance.commit(prepared, &asked).await?;
+            added.look_for_game().await;
             let _served = metrics.map(|bound| bound.serve(&instance, &asked));
             if self.entry.role != Role::Relay {
                 process.say("Press Ctrl-C to stop.");

@@ -3,7 +3,7 @@
 //! begun, or is about to end.
 
 use tokio::time::{Instant, sleep};
-use via6_core::limits::{CONTROL_PATIENCE, CONTROL_RETRY};
+use via6_core::limits::{CONTROL_CLAIM_PATIENCE, CONTROL_RETRY};
 
 use super::connection::{Connection, Unreachable, connect};
 use crate::state::{Folder, Lock, Trouble, Untaken};
@@ -16,9 +16,9 @@ pub(crate) enum Claim {
     Theirs(Connection),
 }
 
-/// Takes the lock, or reaches whoever has it, within [`CONTROL_PATIENCE`].
+/// Takes the lock, or reaches whoever has it, within [`CONTROL_CLAIM_PATIENCE`].
 pub(crate) async fn claim(folder: &Folder) -> Result<Claim, Trouble> {
-    let deadline = Instant::now() + CONTROL_PATIENCE;
+    let deadline = Instant::now() + CONTROL_CLAIM_PATIENCE;
     loop {
         let holder = match Lock::take(folder) {
             Ok(lock) => return Ok(Claim::Ours(lock)),

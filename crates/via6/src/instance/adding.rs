@@ -4,11 +4,13 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedMutexGuard, oneshot};
-use via6_relay::{Policy, Relay, Running, Settings, Splicing, Totals, look};
+use tokio::task::JoinSet;
+use via6_relay::{Change, Policy, Relay, Running, Settings, Shutdown, Splicing, Totals, look};
 
 use super::bound::{Bound, Held, local_address};
+use super::placing::place;
 use super::{Carried, Instance};
-use crate::announce::{announce, elsewhere, moved};
+use crate::announce::{announce, elsewhere, look_for_game, moved};
 use crate::args::Splice;
 use crate::entry::{Entry, NAME_MAX, Origin};
 use crate::failure::Failure;
@@ -66,6 +68,31 @@ pub(crate) struct Added {
     pub(crate) running: Running,
     /// How it ended.
     pub(crate) ended: oneshot::Receiver<Result<(), Failure>>,
+    host: Host,
+}
+
+/// Whose game is to be looked for.
+pub(super) type Host = (Entry, Arc<Narrator>);
+
+impl Added {
+    /// Tells whether its game is there; or nothing, if it ends before. Nothing else may have to wait
+    /// for that.
+    pub(crate) fn look_for_game(&self) -> impl Future<Output = ()> + use<> {
+        let (host, shutdown) = (self.host.clone(), self.running.shutdown().clone());
+        async move { look_for_games(vec![host], &shutdown).await }
+    }
+}
+
+/// Tells whether these games are there, of all at once.
+pub(super) async fn look_for_games(hosts: Vec<Host>, shutdown: &Shutdown) {
+    let mut looks = JoinSet::new();
+    for (entry, narrator) in hosts {
+        looks.spawn(async move { look_for_game(&entry, &narrator).await });
+    }
+    tokio::select! {
+        _ = looks.join_all() => {}
+        () = shutdown.draining() => {}
+    }
 }
 
 impl Instance {
@@ -112,11 +139,27 @@ impl Instance {
             ..
         } = prepared;
         let narrator = asked.narrator(&entry);
-        announce(&entry, &bound, &narrator).await;
+        announce(&entry, &bound, &narrator);
         if let Some(port) = taken {
             moved(&entry, port, &bound, &narrator);
         }
-        self.begin(entry, bound, asked.origin, narrator)
+        let (nowhere, settings) = (bound.without_listeners(), settings(&entry));
+        let added = self.begin(entry, nowhere, asked.origin, narrator)?;
+        let change = Change {
+            relay: added.running.clone(),
+            settings,
+            listeners: bound.listeners,
+        };
+        let lost = place(vec![change]).await;
+        let lost = lost.inspect_err(|_| added.running.shutdown().now());
+        let lost = lost.map_err(|error| Failure::cannot_go_on(&error))?;
+        let Some((protocol, address)) = lost.first() else {
+            return Ok(added);
+        };
+        added.running.shutdown().now();
+        Err(Failure::runtime(format!(
+            "cannot listen on {address} ({protocol}): somebody else has just taken it"
+        )))
     }
 
     /// Has the engine relay for an entry. To be called while no other change is made.
@@ -149,12 +192,14 @@ impl Instance {
             before: Totals::default(),
         };
         let ended = self.watch(&carried, ending);
+        let host = (carried.entry.clone(), Arc::clone(&carried.narrator));
         let name = carried.entry.name.clone();
         self.carried().push(carried);
         Ok(Added {
             name,
             running,
             ended,
+            host,
         })
     }
 

@@ -85,9 +85,7 @@ impl Bound {
 
     /// The protocols, TCP first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = Protocol> + use<> {
-        let Protocols { tcp, udp } = self.carried;
-        let tcp = tcp.then_some(Protocol::Tcp);
-        tcp.into_iter().chain(udp.then_some(Protocol::Udp))
+        self.carried.each()
     }
 
     /// What it holds from now on.

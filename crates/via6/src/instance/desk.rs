@@ -132,7 +132,8 @@ impl Handler for Desk {
         match self.instance.commit(prepared, &asked).await {
             Ok(added) => {
                 let _served = metrics.map(|bound| bound.serve(&self.instance, &asked));
-                self.attend(added, attached).await;
+                let looking = added.look_for_game();
+                tokio::join!(looking, self.attend(added, attached));
             }
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
         }

@@ -12,8 +12,11 @@ mod adding;
 mod bound;
 mod desk;
 mod ending;
+mod placing;
 mod reloading;
 mod sampling;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,13 +1,16 @@
 //! The file says anew what is to be there: what is as before is not touched, what is new or changed is
 //! bound before anything is given up, and if any of it fails nothing has happened.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use via6_core::limits::RETIRE_TIMEOUT;
-use via6_relay::{Change, settle};
+use via6_relay::{Change, Protocol};
 
-use super::adding::settings;
+use super::adding::{Host, look_for_games, settings};
 use super::bound::{Bound, Held, local_address};
+use super::placing::place;
 use super::{Added, Asked, Carried, Instance};
 use crate::announce::{announce, elsewhere};
 use crate::entry::{Entry, Origin};
@@ -42,10 +45,13 @@ impl Instance {
         wanted: &[Entry],
         asked: &Asked,
     ) -> Result<Applied, Vec<Failure>> {
-        let _one_at_a_time = self.0.changing.lock().await;
+        let one_at_a_time = self.0.changing.lock().await;
         let steps = self.plan(wanted).await?;
         let one = |failure| vec![failure];
-        let applied = self.carry_out(wanted, steps, asked).await.map_err(one)?;
+        let carried_out = self.carry_out(wanted, steps, asked).await;
+        let (applied, hosts) = carried_out.map_err(one)?;
+        drop(one_at_a_time);
+        look_for_games(hosts, self.shutdown()).await;
         Ok(applied)
     }
 
@@ -57,14 +63,22 @@ impl Instance {
         let theirs = self.listeners_of(is_theirs).await;
         let current = self.of_file();
         let (mut steps, mut failures) = (Vec::new(), Vec::new());
-        for entry in wanted {
-            let there = current
-                .iter()
-                .find(|carried| is_same(&carried.entry, entry));
+        let find = |entry: &Entry| current.iter().find(|one| is_same(&one.entry, entry));
+        let kept: Vec<_> = wanted
+            .iter()
+            .map(|entry| find(entry).map_or_else(Vec::new, |there| kept(entry, there)))
+            .collect();
+        for (at, entry) in wanted.iter().enumerate() {
+            let there = find(entry);
             if there.is_some_and(|carried| carried.entry == *entry) {
                 steps.push(Step::Keep);
                 continue;
             }
+            // The port of one that asked for any is known to nobody else.
+            let others = kept.iter().enumerate().filter(|(of, _)| *of != at);
+            let others: Vec<_> = others.flat_map(|(_, held)| held).collect();
+            let mut free = free.clone();
+            free.retain(|held| !others.contains(&held));
             match bind(entry, there, &free, &theirs) {
                 Ok(bound) => steps.push(match there {
                     Some(carried) => Step::Change(Box::new(carried.clone()), bound),
@@ -85,7 +99,7 @@ impl Instance {
         wanted: &[Entry],
         steps: Vec<Step>,
         asked: &Asked,
-    ) -> Result<Applied, Failure> {
+    ) -> Result<(Applied, Vec<Host>), Failure> {
         let mut applied = Applied::default();
         let (mut changes, mut news) = (Vec::new(), Vec::new());
         let removed = self.of_file().into_iter();
@@ -136,7 +150,7 @@ impl Instance {
                 listeners: bound.listeners,
             });
         }
-        let settled = settle(changes).await;
+        let settled = place(changes).await;
         applied.missing = settled
             .inspect_err(|_| take_back(&applied))
             .map_err(|error| Failure::cannot_go_on(&error))?;
@@ -145,10 +159,12 @@ impl Instance {
             carried.running.retire(RETIRE_TIMEOUT);
             applied.removed.push(carried.entry.name);
         }
+        let mut hosts = Vec::new();
         for (entry, bound, narrator) in news {
-            announce(entry, &bound, &narrator).await;
+            announce(entry, &bound, &narrator);
+            hosts.push((entry.clone(), narrator));
         }
-        Ok(applied)
+        Ok((applied, hosts))
     }
 
     /// The live entries of the file.
@@ -171,6 +187,19 @@ impl Instance {
 /// Whether they are the same entry, be it changed.
 fn is_same(one: &Entry, other: &Entry) -> bool {
     one.name == other.name && one.role == other.role
+}
+
+/// What an entry has already and keeps.
+fn kept(entry: &Entry, there: &Carried) -> Vec<Held> {
+    let mut kept = there.held.clone();
+    kept.retain(|(protocol, _)| match protocol {
+        Protocol::Tcp => entry.carried.tcp,
+        Protocol::Udp => entry.carried.udp,
+    });
+    if entry.listen != there.entry.listen {
+        kept.clear();
+    }
+    kept
 }
 
 /// Nothing has changed that was announced.
@@ -198,8 +227,28 @@ fn bind(
                 .detail("this via6 carries it for another one, which was started with a command")
                 .hint(format!("pick another: {}", elsewhere(entry, Origin::File)));
         }
+        // To change over without a moment in which nobody is there, both would have to be.
+        let of_protocol = |(protocol, _): &&Held| protocol.to_string() == error.protocol;
+        let mut own = free.iter().filter(of_protocol);
+        let own = own.find(|(_, own)| overlap(own, &at));
+        if let Some((_, own)) = own.filter(|_| error.source.kind() == ErrorKind::AddrInUse) {
+            return Failure::runtime(error.to_string())
+                .detail(format!(
+                    "this via6 listens on {own} itself, which has to end before"
+                ))
+                .hint(format!(
+                    "stop via6 and start it again, or pick another: {}",
+                    elsewhere(entry, Origin::File)
+                ));
+        }
         Failure::bind(&error, &elsewhere(entry, Origin::File))
     })
+}
+
+/// Whether the system takes one address for the other: one of them is any address.
+fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && (one.ip() == other.ip() || is_any)
 }
 
 /// Ends what has just been begun.

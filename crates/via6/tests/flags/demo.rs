@@ -83,7 +83,7 @@ fn it_stays_up_to_be_played_with_until_it_is_stopped() {
     assert_eq!(&buffer[..len], b"hello");
 
     via6.signal("SIGTERM");
-    via6.says("join: stopping: 2 sessions are still open and may finish");
+    via6.says("join: stopping: 2 sessions may finish within 10 s");
     // The chat goes on while they finish.
     say(&mut one, "goodbye");
     assert!(heard(&mut two).ends_with(": goodbye\n"));

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
+use via6_core::limits::FLOW_LINES;
 
 use crate::support::game::{Game, player_of};
 use crate::support::{PATIENCE, Running, events, via6};
@@ -182,4 +183,35 @@ fn a_friend_is_told_that_the_game_is_not_running() {
     let player = std::net::TcpStream::connect(entry).expect("a join that listens");
     join.says("its game is probably not running");
     drop(player);
+}
+
+/// Two lines for each of hundreds a second would fill a disk; and still each is a line of `--json`.
+#[test]
+fn a_flood_of_flows_does_not_flood_the_log() {
+    let game = Game::on("127.0.0.1");
+    let flows = 3 * FLOW_LINES.burst as usize / 2;
+    let told = |flags: &str| {
+        let line = format!("via6 relay udp 127.0.0.1:0 {} {flags}", game.address);
+        let via6 = via6(&line).start();
+        let entry = |text: &str| text.split(" from ").nth(1)?.split(' ').next()?.parse().ok();
+        let entry = via6.stderr.wait(PATIENCE, "where it listens", entry);
+        let players: Vec<_> = (0..flows).map(|_| game.flow(entry)).collect();
+        let ended = via6.stop();
+        drop(players);
+        let lines = |words: &str| {
+            ended
+                .stderr
+                .lines()
+                .filter(|line| line.contains(words))
+                .count()
+        };
+        let last = ended.stderr.lines().last().unwrap_or_default().to_owned();
+        assert!(last.contains(&format!("{flows} UDP flows")), "{last}");
+        (lines("opened: "), lines("ended (stopped)"))
+    };
+    let (opened, ended) = told("");
+    assert_eq!(opened, ended, "a flow is told of whole");
+    assert!(opened >= FLOW_LINES.burst as usize, "{opened}");
+    assert!(opened < flows, "{opened}");
+    assert_eq!(told("-vv"), (flows, flows));
 }
