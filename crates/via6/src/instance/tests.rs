@@ -82,7 +82,7 @@ async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
     let to = game.local_addr().unwrap();
     let asked = asked(Origin::Command);
     let old = relay("old", "127.0.0.1:0", to, Protocols::BOTH);
-    let prepared = instance.prepare(old, Origin::Command).await.unwrap();
+    let prepared = instance.prepare(old, false, Origin::Command).await.unwrap();
     let old = instance.commit(prepared, &asked).await.unwrap();
     let at = listeners(&instance, "old").await.pop().unwrap().1;
     // A session, which keeps the relay, and a flow, which keeps the listener.
@@ -99,7 +99,7 @@ async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
     })
     .await;
     let new = relay("new", &at.to_string(), to, Protocols::BOTH);
-    let prepared = instance.prepare(new, Origin::Command).await.unwrap();
+    let prepared = instance.prepare(new, false, Origin::Command).await.unwrap();
     drop(session);
     drop(game);
     timeout(PATIENCE, old.ended)
