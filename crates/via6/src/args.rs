@@ -89,7 +89,6 @@ pub(crate) enum Command {
         after_help = "Examples:
   via6 join '[2001:db8::1234]:43325'         the line that the host printed
   via6 join play.example.org                 a name; port 43325
-  via6 join                                  the last host again
   via6 join '[2001:db8::1234]:43325' --listen 127.0.0.1:25565
                                              for a game that cannot be told a port"
     )]

@@ -28,6 +28,7 @@ impl<R: Read> Typed<R> {
     }
 
     /// Whether the next line, or the end, is here already.
+    #[cfg(any(unix, test))]
     pub(crate) fn is_ready(&self) -> bool {
         self.over || self.rest.contains(&b'\n')
     }
@@ -198,7 +199,9 @@ mod tests {
         let mut typed = Typed::new(Flood(1000));
         assert_eq!(typed.next().unwrap().len(), ASK_LINE_BYTES);
         assert!(typed.rest.len() < 10_000);
+        assert!(typed.is_ready());
         assert_eq!(typed.next().unwrap(), "ok");
+        assert!(!typed.is_ready());
     }
 
     proptest! {
