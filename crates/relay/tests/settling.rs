@@ -72,6 +72,7 @@ impl Observer for Log {
 
 struct Stage {
     engine: Engine,
+    policy: Policy,
     descriptors: Descriptors,
     whole: Shutdown,
 }
@@ -81,6 +82,7 @@ impl Stage {
         let descriptors = Descriptors::new(500);
         Self {
             engine: Engine::start(&descriptors).unwrap(),
+            policy: Policy::default(),
             descriptors,
             whole: Shutdown::new(),
         }
@@ -92,7 +94,7 @@ impl Stage {
             listeners,
             settings: Settings::new(upstream.into()),
             engine: self.engine.clone(),
-            policy: Policy::default(),
+            policy: self.policy.clone(),
             descriptors: self.descriptors.clone(),
             observer: Arc::clone(&log) as _,
         };
@@ -317,6 +319,27 @@ async fn a_relay_that_retires_ends_by_itself_and_in_time_at_the_latest() {
     let report = timeout(PATIENCE, busy.ending.wait()).await.expect("an end");
     assert_eq!((report.sessions, report.cut, report.flows), (1, 1, 1));
     assert_eq!(report.totals.sessions_ended.get(CloseReason::Stopped), 1);
+}
+
+#[tokio::test]
+async fn a_relay_that_retires_can_be_stopped() {
+    let mut stage = Stage::new();
+    stage.policy.drain_timeout = Duration::from_millis(50);
+    let (at, listeners) = place();
+    let one = stage.start(listeners, game("a").await);
+    let mut player = Player::at(at).await;
+    assert_eq!(player.asks().await, "a");
+    one.running.retire(Duration::from_secs(3600));
+    let ending = tokio::spawn(one.ending.wait());
+    until("a relay that retires", async || {
+        look(std::slice::from_ref(&one.running), 0).await[0]
+            .listeners
+            .is_empty()
+    })
+    .await;
+    one.running.stop();
+    let report = timeout(PATIENCE, ending).await.expect("an end").unwrap();
+    assert_eq!((report.sessions, report.cut, report.flows), (1, 1, 1));
 }
 
 #[tokio::test]

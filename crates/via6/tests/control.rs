@@ -419,3 +419,20 @@ fn ctrl_c_ends_one_whose_work_nobody_takes() {
     host.signal("SIGCONT");
     host.stop();
 }
+
+#[test]
+fn one_that_was_stopped_by_its_name_does_not_come_back() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let join = folder.join(&host);
+    let session = game.session(join.address());
+    let stopping = folder.start("via6 stop join");
+    stopping.says("stopping: 1 session");
+    host.signal("SIGTERM");
+    host.event("draining");
+    drop(session);
+    let ended = join.ended(PATIENCE);
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stdout.contains("handed_back"), "{}", ended.stdout);
+}

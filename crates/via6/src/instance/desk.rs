@@ -31,7 +31,8 @@ impl Desk {
 
     /// Sees to work that is carried until it is over.
     async fn attend(&self, added: Added, mut attached: Attached) {
-        let (shutdown, mut ended) = (added.running.shutdown().clone(), added.ended);
+        let (running, mut ended) = (added.running, added.ended);
+        let shutdown = running.shutdown();
         let mut is_there = true;
         let mut wants_end = false;
         let outcome = loop {
@@ -56,7 +57,9 @@ impl Desk {
         match outcome {
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
             // Only this process ends: whoever handed the work over did not ask for that.
-            Ok(()) if !wants_end && self.is_ending_alone() => attached.hand_back().await,
+            Ok(()) if !wants_end && !running.was_stopped() && self.is_ending_alone() => {
+                attached.hand_back().await
+            }
             Ok(()) => attached.end(None).await,
         }
     }

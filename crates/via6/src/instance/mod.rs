@@ -116,11 +116,9 @@ impl Instance {
     pub(crate) fn stop(&self, name: Option<&str>, now: bool) -> usize {
         let those = self.named(name);
         for carried in &those {
-            let shutdown = carried.running.shutdown();
+            carried.running.stop();
             if now {
-                shutdown.now();
-            } else {
-                shutdown.drain();
+                carried.running.shutdown().now();
             }
         }
         those.len()
