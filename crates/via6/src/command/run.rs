@@ -70,10 +70,12 @@ impl<'a> Run<'a> {
         let cannot = |error| Failure::cannot_go_on(&error);
         let stop = Stop::but_hangup().map_err(cannot)?;
         let hangup = Hangup::listen().map_err(cannot)?;
+        // Before it is read: what changes after that is to be noticed.
+        let watch = Watch::new(self.file.clone()).await;
         let resolved = self.read().await?;
         let wish = Shutdown::new();
         tokio::select! {
-            outcome = self.carry_out(resolved, hangup, &wish) => outcome,
+            outcome = self.carry_out(resolved, watch, hangup, &wish) => outcome,
             never = stop.watch(&wish) => match never {},
         }
     }
@@ -93,6 +95,7 @@ impl<'a> Run<'a> {
     async fn carry_out(
         &self,
         resolved: Resolved,
+        watch: Watch,
         hangup: Hangup,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
@@ -126,7 +129,7 @@ impl<'a> Run<'a> {
             &home,
             &process,
             screen,
-            running.carry(hangup, wish),
+            running.carry(watch, hangup, wish),
         )
         .await
     }
@@ -168,8 +171,12 @@ impl<'a> Run<'a> {
 }
 
 impl Running<'_> {
-    async fn carry(&mut self, mut hangup: Hangup, wish: &Shutdown) -> Result<(), Failure> {
-        let mut watch = Watch::new(self.run.file.clone()).await;
+    async fn carry(
+        &mut self,
+        mut watch: Watch,
+        mut hangup: Hangup,
+        wish: &Shutdown,
+    ) -> Result<(), Failure> {
         let entries: Vec<_> = self.now.entries().cloned().collect();
         let metrics = bound(&self.now)?;
         let applied = self.instance.apply(&entries, &self.asked).await;
