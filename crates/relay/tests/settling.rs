@@ -498,3 +498,33 @@ async fn no_two_flows_of_a_relay_have_one_id_wherever_it_listened() {
         assert_eq!(told.len(), opened, "{told:?}");
     }
 }
+
+#[tokio::test]
+async fn each_of_several_relays_is_shown_its_own() {
+    let stage = Stage::new();
+    let a = game("a").await;
+    let mut all = Vec::new();
+    let mut players = Vec::new();
+    for count in [2, 0, 1] {
+        let (at, listeners) = place();
+        all.push((at, stage.start(listeners, a)));
+        for _ in 0..count {
+            let mut player = Player::at(at).await;
+            player.asks().await;
+            players.push(player);
+        }
+    }
+    let relays: Vec<_> = all.iter().map(|(_, one)| one.running.clone()).collect();
+    for most in [0, 1, 2] {
+        let looks = look(&relays, most).await;
+        assert_eq!(looks.len(), 3);
+        for (((at, _), look), live) in all.iter().zip(looks).zip([2, 0, 1]) {
+            assert_eq!(look.listeners, [(Protocol::Tcp, *at), (Protocol::Udp, *at)]);
+            assert_eq!((look.sessions_live, look.flows_live), (live, live));
+            let shown = live.min(most);
+            assert_eq!((look.sessions.len(), look.flows.len()), (shown, shown));
+            let bytes = (look.totals.session_bytes_up, look.totals.flow_bytes_up);
+            assert_eq!(bytes, (live as u64, live as u64));
+        }
+    }
+}
