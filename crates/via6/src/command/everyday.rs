@@ -187,23 +187,34 @@ impl Everyday<'_> {
             labelled: false,
         };
         let carried = async {
-            let prepared = instance
-                .prepare(self.entry.clone(), Origin::Command)
-                .await?;
-            home.remember(&prepared.entry);
-            let added = instance.commit(prepared, &asked).await?;
-            added.look_for_game().await;
-            let _served = metrics.map(|bound| bound.serve(&instance, &asked));
-            if self.entry.role != Role::Relay {
-                process.say("Press Ctrl-C to stop.");
-            }
-            // Its end is told before the sender goes.
-            let outcome = added.ended.await.unwrap_or(Ok(()));
+            let outcome = self.carry_one(&instance, &home, metrics, &asked).await;
+            // Be it a failure: others may have handed work over meanwhile, and get it back.
             instance.close().await;
             outcome
         };
         let screen = Screen::of(self.output);
         alongside(&instance, &home, &process, screen, carried).await
+    }
+
+    /// Carries it to its own end.
+    async fn carry_one(
+        &self,
+        instance: &Instance,
+        home: &Home,
+        metrics: Option<metrics::Bound>,
+        asked: &Asked,
+    ) -> Result<(), Failure> {
+        let entry = self.entry.clone();
+        let prepared = instance.prepare(entry, Origin::Command).await?;
+        home.remember(&prepared.entry);
+        let added = instance.commit(prepared, asked).await?;
+        added.look_for_game().await;
+        let _served = metrics.map(|bound| bound.serve(instance, asked));
+        if self.entry.role != Role::Relay {
+            self.narrator().say("Press Ctrl-C to stop.");
+        }
+        // Its end is told before the sender goes.
+        added.ended.await.unwrap_or(Ok(()))
     }
 
     /// For what concerns no relay.

@@ -123,15 +123,14 @@ impl<'a> Run<'a> {
             served: None,
             endings: JoinSet::new(),
         };
+        let carried = async {
+            let outcome = running.carry(watch, hangup, wish).await;
+            // Be it a failure: others may have handed work over meanwhile, and get it back.
+            instance.close().await;
+            outcome
+        };
         let screen = Screen::of(self.output);
-        alongside(
-            &instance,
-            &home,
-            &process,
-            screen,
-            running.carry(watch, hangup, wish),
-        )
-        .await
+        alongside(&instance, &home, &process, screen, carried).await
     }
 
     /// The state folder, which no other via6 may have: two of them would not know of each other's
@@ -208,7 +207,6 @@ impl Running<'_> {
                 }
             }
         }
-        self.instance.close().await;
         if failed.is_empty() {
             return Ok(());
         }
