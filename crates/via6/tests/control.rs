@@ -359,6 +359,12 @@ fn when_the_first_ends_all_twelve_others_go_on() {
         other.event("handed_over");
         other.event("listening");
     }
+    // One more plays as well, if not in company.
+    let alone = folder.start(&line);
+    assert_eq!(alone.event("warning")["kind"], "control-unavailable");
+    alone.event("listening");
+    drop(game.session(alone.address()));
+    alone.stop();
     host.stop();
     for other in &others {
         other.event("handed_back");

@@ -111,6 +111,9 @@ pub(crate) struct Refusal {
     pub(crate) detail: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+    /// There is no room here: nothing is wrong with what was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) busy: bool,
 }
 
 impl Refusal {
@@ -120,6 +123,7 @@ impl Refusal {
             message: message.into(),
             detail: None,
             hint: None,
+            busy: false,
         }
     }
 
@@ -137,6 +141,7 @@ impl From<&Failure> for Refusal {
             message: failure.message().to_owned(),
             detail: owned(failure.details()),
             hint: owned(failure.advice()),
+            busy: false,
         }
     }
 }
