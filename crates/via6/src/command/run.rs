@@ -70,10 +70,12 @@ impl<'a> Run<'a> {
         let cannot = |error| Failure::cannot_go_on(&error);
         let stop = Stop::but_hangup().map_err(cannot)?;
         let hangup = Hangup::listen().map_err(cannot)?;
+        // Before it is read: what changes after that is to be noticed.
+        let watch = Watch::new(self.file.clone()).await;
         let resolved = self.read().await?;
         let wish = Shutdown::new();
         tokio::select! {
-            outcome = self.carry_out(resolved, hangup, &wish) => outcome,
+            outcome = self.carry_out(resolved, watch, hangup, &wish) => outcome,
             never = stop.watch(&wish) => match never {},
         }
     }
@@ -93,6 +95,7 @@ impl<'a> Run<'a> {
     async fn carry_out(
         &self,
         resolved: Resolved,
+        watch: Watch,
         hangup: Hangup,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
@@ -120,15 +123,14 @@ impl<'a> Run<'a> {
             served: None,
             endings: JoinSet::new(),
         };
+        let carried = async {
+            let outcome = running.carry(watch, hangup, wish).await;
+            // Be it a failure: others may have handed work over meanwhile, and get it back.
+            instance.close().await;
+            outcome
+        };
         let screen = Screen::of(self.output);
-        alongside(
-            &instance,
-            &home,
-            &process,
-            screen,
-            running.carry(hangup, wish),
-        )
-        .await
+        alongside(&instance, &home, &process, screen, carried).await
     }
 
     /// The state folder, which no other via6 may have: two of them would not know of each other's
@@ -168,8 +170,12 @@ impl<'a> Run<'a> {
 }
 
 impl Running<'_> {
-    async fn carry(&mut self, mut hangup: Hangup, wish: &Shutdown) -> Result<(), Failure> {
-        let mut watch = Watch::new(self.run.file.clone()).await;
+    async fn carry(
+        &mut self,
+        mut watch: Watch,
+        mut hangup: Hangup,
+        wish: &Shutdown,
+    ) -> Result<(), Failure> {
         let entries: Vec<_> = self.now.entries().cloned().collect();
         let metrics = bound(&self.now)?;
         let applied = self.instance.apply(&entries, &self.asked).await;
@@ -201,7 +207,6 @@ impl Running<'_> {
                 }
             }
         }
-        self.instance.close().await;
         if failed.is_empty() {
             return Ok(());
         }
