@@ -58,7 +58,7 @@ impl Desk {
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
             // Only this process ends: whoever handed the work over did not ask for that.
             Ok(()) if !wants_end && !running.was_stopped() && self.is_ending_alone() => {
-                attached.hand_back().await
+                attached.hand_back().await;
             }
             Ok(()) => attached.end(None).await,
         }
