@@ -102,7 +102,10 @@ impl<'a> Run<'a> {
         let shown = Showing::new(resolved.shown());
         let sink = Arc::clone(self.output) as Arc<dyn Sink>;
         let process = Arc::new(Narrator::of_process(Arc::clone(&sink), Arc::clone(&shown)));
-        let held = self.claim(&process).await?;
+        let held = tokio::select! {
+            held = self.claim(&process) => held?,
+            () = wish.draining() => return Ok(()),
+        };
         let home = Home::open(
             held.as_ref()
                 .map(|(folder, lock)| (folder, Arc::clone(lock))),
