@@ -19,6 +19,7 @@ import unittest
 
 from peers import DIGEST, PAYLOAD, V4, V6, Game, UdpEcho
 from peers import bound, closed_port, dial, digest_to_end, echo, reset, send_all_and_end, written
+from console import Console
 from program import DEADLINE, Via6, run
 
 COMMAND = []
@@ -299,6 +300,65 @@ class Together(unittest.TestCase):
             self.assertEqual(via6.wait_for("reloaded")["removed"], ["one"])
             via6.interrupt()
             self.assertEqual(via6.exit_code(), 0)
+
+
+class Asking(unittest.TestCase):
+    NOWHERE = ("join", "::1", "--listen", "192.0.2.7:0")
+
+    def test_a_bare_program_asks_and_joins(self):
+        with Game(V6, echo) as server, Console(COMMAND) as via6:
+            via6.wait_for("host or join?")
+            via6.type("maybe\r")
+            via6.wait_for("`maybe` is neither.")
+            via6.wait_for("host or join?")
+            via6.type("j\r")
+            via6.wait_for("line or address?")
+            # A chat has lines around it, and the first could be a name.
+            via6.type(f"hi\rvia6 join '{written(V6, server.port)}' --tcp --listen 127.0.0.1:0\r")
+            via6.wait_for("connect to this address:")
+            told = via6.wait_for("Press Ctrl-C to stop.")
+            port = int(told.split("127.0.0.1:")[1].split()[0])
+            with dial(V4, port) as sock:
+                sender = threading.Thread(target=send_all_and_end, args=(sock,))
+                sender.start()
+                self.assertEqual(digest_to_end(sock), DIGEST)
+                sender.join()
+            server.finish()
+            via6.type("\x03")
+            self.assertEqual(via6.exit_code(), 0)
+            self.assertNotIn("Press Enter", via6.text())
+
+    def test_ctrl_c_leaves_at_a_question(self):
+        with Console(COMMAND) as via6:
+            via6.wait_for("host or join?")
+            via6.type("\x03")
+            self.assertEqual(via6.exit_code(), 130)
+            self.assertNotIn("Press Enter", via6.text())
+
+    def test_a_window_of_its_own_stays_until_enter(self):
+        if not under_wine():
+            self.skipTest("only Windows gives a program a window")
+        with Console(COMMAND, *self.NOWHERE) as via6:
+            via6.wait_for("error: cannot listen on 192.0.2.7:0")
+            via6.wait_for("Press Enter to close this window.")
+            via6.type("\r")
+            self.assertEqual(via6.exit_code(), 1)
+
+    def test_whoever_leaves_wants_the_window_closed(self):
+        with Console(COMMAND) as via6:
+            via6.wait_for("host or join?")
+            via6.type("q\r")
+            self.assertEqual(via6.exit_code(), 0)
+            self.assertNotIn("Press Enter", via6.text())
+
+    def test_a_window_of_a_shell_is_the_shells(self):
+        if not under_wine():
+            self.skipTest("only Windows gives a program a window")
+        wine, *program = COMMAND
+        with Console([wine, "cmd", "/c", *program], *self.NOWHERE) as via6:
+            via6.wait_for("error: cannot listen on 192.0.2.7:0")
+            self.assertEqual(via6.exit_code(), 1)
+            self.assertNotIn("Press Enter", via6.text())
 
 
 class Program(unittest.TestCase):

@@ -10,10 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use via6_relay::Shutdown;
 
-/// Somebody has told this process to stop.
+/// Somebody wants this process to end.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process was told to stop, be it long ago.
+/// Notes that the person wants the end, having said so in words.
+pub(crate) fn note_wish() {
+    TOLD.store(true, Ordering::Relaxed);
+}
+
+/// Whether somebody has wanted the end of this process, be it long ago.
 pub(crate) fn was_told() -> bool {
     TOLD.load(Ordering::Relaxed)
 }

@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::reading;
 use crate::state::{Folder, Memory};
 use crate::status::Status;
-use crate::stop::Stop;
+use crate::stop::{Stop, note_wish};
 use crate::wanted::Wanted;
 
 /// What was decided: nothing if the person leaves, and in which form it is told.
@@ -73,6 +73,7 @@ async fn talk(args: &Args, output: &Output) -> Decided {
     loop {
         let Some(next) = keyboard.answer(&mut dialogue).await else {
             output.data("");
+            note_wish();
             return (None, args.shown);
         };
         match next {
@@ -82,7 +83,10 @@ async fn talk(args: &Args, output: &Output) -> Decided {
                 output.data(start.text);
                 return (Some(start.wanted), start.shown.unwrap_or(args.shown));
             }
-            Next::Leave => return (None, args.shown),
+            Next::Leave => {
+                note_wish();
+                return (None, args.shown);
+            }
         }
     }
 }
