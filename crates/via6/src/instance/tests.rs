@@ -62,6 +62,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
             if let Some(found) = look().await {
                 return found;
             }
+            // Between two looks.
             sleep(Duration::from_millis(2)).await;
         }
     };
