@@ -194,12 +194,12 @@ impl Running<'_> {
         while !self.endings.is_empty() {
             tokio::select! {
                 () = wish.draining() => break,
-                () = watch.changed() => self.reload(false).await,
+                () = watch.changed() => self.reload_unless(wish, false).await,
                 closed = hangup.next() => {
                     if closed {
                         wish.now();
                     } else {
-                        self.reload(true).await;
+                        self.reload_unless(wish, true).await;
                     }
                 }
                 Some(Ok((name, outcome))) = self.endings.join_next() => {
@@ -217,6 +217,14 @@ impl Running<'_> {
         Err(Failure::runtime(format!(
             "{names} could not go on, for the reason above"
         )))
+    }
+
+    /// The same, unless everything is to stop: a file far away may keep it waiting.
+    async fn reload_unless(&mut self, wish: &Shutdown, asked_for: bool) {
+        tokio::select! {
+            () = self.reload(asked_for) => {}
+            () = wish.draining() => {}
+        }
     }
 
     /// Reads the file, and makes it so; or says why that cannot be, and all stays as it is.
