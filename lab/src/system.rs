@@ -156,15 +156,16 @@ pub fn ip(arguments: &str) -> Outcome {
     run(command)
 }
 
-/// Memory that is a process's own, in bytes: shared pages count by share (PSS).
+/// Memory that a process has made for itself, in bytes. The pages of the program's file are not in it:
+/// each counts by how many processes share it at the moment, which says nothing about sessions.
 pub fn memory(pid: u32) -> Outcome<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).during(&path)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
     match kib.and_then(|kib| kib.trim().parse::<u64>().ok()) {
         Some(kib) => Ok(kib * 1024),
-        None => failed(format!("{path} has no Pss")),
+        None => failed(format!("{path} has no Pss_Anon")),
     }
 }
 

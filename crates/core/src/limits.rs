@@ -271,6 +271,9 @@ pub const ASK_PASTE_PAUSE: Duration = Duration::from_millis(100);
 /// sums.
 pub const STATUS_LIVE_MAX: usize = 500;
 
+/// The longest pause between two looks: a `status` waits no longer for its turn.
+pub const STATUS_PAUSE_MAX: Duration = Duration::from_millis(200);
+
 /// Rates are told over at least this long: less would show single packets.
 pub const STATUS_RATE_MIN: Duration = Duration::from_millis(500);
 

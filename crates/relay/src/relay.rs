@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::admission::Admission;
 use via6_core::reason::CloseReason;
@@ -57,6 +58,8 @@ struct Body {
     terms: Mutex<Arc<Terms>>,
     /// How long it may go on for what lives, once it retires.
     patience: Mutex<Option<Duration>>,
+    /// It is to stop by itself, and not with others; also if it retires.
+    stopped: CancellationToken,
 }
 
 /// The end of a relay, to be waited for.
@@ -149,6 +152,7 @@ impl Relay {
             engine: self.engine,
             terms: Mutex::new(terms),
             patience: Mutex::default(),
+            stopped: CancellationToken::new(),
         }));
         let ending = Ending {
             running: running.clone(),
@@ -218,6 +222,18 @@ impl Running {
         self.0.shared.shutdown.drain();
     }
 
+    /// Drains it, and it alone. One that retires does not wait any longer.
+    pub fn stop(&self) {
+        self.0.stopped.cancel();
+        self.0.shared.shutdown.drain();
+    }
+
+    /// Whether somebody has asked for the end of it alone, by [`stop`](Self::stop).
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        self.0.stopped.is_cancelled()
+    }
+
     /// Stops it, and it alone.
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
@@ -272,7 +288,12 @@ impl Ending {
     /// Waits for what lives until the deadline or until told not to, then ends the sessions that are
     /// left. A relay that retires waits for its flows as well, until it is told to stop.
     async fn drain(&self, patience: Option<Duration>) {
-        let Body { shared, engine, .. } = &*self.running.0;
+        let Body {
+            shared,
+            engine,
+            stopped,
+            ..
+        } = &*self.running.0;
         shared.sessions.close();
         shared.flows.close();
         let draining = Event::Draining {
@@ -290,6 +311,7 @@ impl Ending {
                 () = all_ended => {}
                 () = sleep(patience) => shared.shutdown.now(),
                 () = self.outer.draining() => {}
+                () = stopped.cancelled() => {}
                 () = shared.shutdown.ending() => {}
             }
         }

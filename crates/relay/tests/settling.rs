@@ -72,6 +72,7 @@ impl Observer for Log {
 
 struct Stage {
     engine: Engine,
+    policy: Policy,
     descriptors: Descriptors,
     whole: Shutdown,
 }
@@ -81,6 +82,7 @@ impl Stage {
         let descriptors = Descriptors::new(500);
         Self {
             engine: Engine::start(&descriptors).unwrap(),
+            policy: Policy::default(),
             descriptors,
             whole: Shutdown::new(),
         }
@@ -92,7 +94,7 @@ impl Stage {
             listeners,
             settings: Settings::new(upstream.into()),
             engine: self.engine.clone(),
-            policy: Policy::default(),
+            policy: self.policy.clone(),
             descriptors: self.descriptors.clone(),
             observer: Arc::clone(&log) as _,
         };
@@ -321,6 +323,27 @@ async fn a_relay_that_retires_ends_by_itself_and_in_time_at_the_latest() {
 }
 
 #[tokio::test]
+async fn a_relay_that_retires_can_be_stopped() {
+    let mut stage = Stage::new();
+    stage.policy.drain_timeout = Duration::from_millis(50);
+    let (at, listeners) = place();
+    let one = stage.start(listeners, game("a").await);
+    let mut player = Player::at(at).await;
+    assert_eq!(player.asks().await, "a");
+    one.running.retire(Duration::from_secs(3600));
+    let ending = tokio::spawn(one.ending.wait());
+    until("a relay that retires", async || {
+        look(std::slice::from_ref(&one.running), 0).await[0]
+            .listeners
+            .is_empty()
+    })
+    .await;
+    one.running.stop();
+    let report = timeout(PATIENCE, ending).await.expect("an end").unwrap();
+    assert_eq!((report.sessions, report.cut, report.flows), (1, 1, 1));
+}
+
+#[tokio::test]
 async fn a_listener_that_is_not_there_cannot_be_kept() {
     let stage = Stage::new();
     let a = game("a").await;
@@ -474,5 +497,35 @@ async fn no_two_flows_of_a_relay_have_one_id_wherever_it_listened() {
         told.sort_unstable();
         told.dedup();
         assert_eq!(told.len(), opened, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_of_several_relays_is_shown_its_own() {
+    let stage = Stage::new();
+    let a = game("a").await;
+    let mut all = Vec::new();
+    let mut players = Vec::new();
+    for count in [2, 0, 1] {
+        let (at, listeners) = place();
+        all.push((at, stage.start(listeners, a)));
+        for _ in 0..count {
+            let mut player = Player::at(at).await;
+            player.asks().await;
+            players.push(player);
+        }
+    }
+    let relays: Vec<_> = all.iter().map(|(_, one)| one.running.clone()).collect();
+    for most in [0, 1, 2] {
+        let looks = look(&relays, most).await;
+        assert_eq!(looks.len(), 3);
+        for (((at, _), look), live) in all.iter().zip(looks).zip([2, 0, 1]) {
+            assert_eq!(look.listeners, [(Protocol::Tcp, *at), (Protocol::Udp, *at)]);
+            assert_eq!((look.sessions_live, look.flows_live), (live, live));
+            let shown = live.min(most);
+            assert_eq!((look.sessions.len(), look.flows.len()), (shown, shown));
+            let bytes = (look.totals.session_bytes_up, look.totals.flow_bytes_up);
+            assert_eq!(bytes, (live as u64, live as u64));
+        }
     }
 }

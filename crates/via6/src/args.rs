@@ -38,7 +38,7 @@ pub(crate) struct Args {
 /// How much is told, and in which form.
 #[derive(Clone, Copy, Debug, ClapArgs, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Shown {
-    /// Tell more: -v each connection made, -vv every refusal and dropped datagram as well
+    /// Tell more: -v each connection made, -vv every refusal, UDP flow and dropped datagram as well
     #[arg(short, long, global = true, action = ArgAction::Count, env = "VIA6_VERBOSE")]
     pub(crate) verbose: u8,
 

@@ -346,6 +346,8 @@ fn a_folder_that_is_of_no_use_keeps_nobody_from_playing() {
     let host = via6(&line).with("VIA6_STATE", path).start();
     let warning = host.event("warning");
     assert_eq!(warning["kind"], "state-unusable");
+    let message = warning["message"].as_str().expect("text");
+    assert!(message.contains("Playing works without it"), "{message}");
     drop(game.session(host.address()));
     player_of(host.address()).send(b"hello").expect("sending");
     host.event("flow_opened");
@@ -376,6 +378,12 @@ fn when_the_first_ends_all_twelve_others_go_on() {
         other.event("handed_over");
         other.event("listening");
     }
+    // One more plays as well, if not in company.
+    let alone = folder.start(&line);
+    assert_eq!(alone.event("warning")["kind"], "control-unavailable");
+    alone.event("listening");
+    drop(game.session(alone.address()));
+    alone.stop();
     host.stop();
     for other in &others {
         other.event("handed_back");
@@ -435,4 +443,21 @@ fn ctrl_c_ends_one_whose_work_nobody_takes() {
     assert_eq!((ended.code, &ended.stdout[..]), (Some(0), ""));
     host.signal("SIGCONT");
     host.stop();
+}
+
+#[test]
+fn one_that_was_stopped_by_its_name_does_not_come_back() {
+    let folder = Folder::new();
+    let game = Game::on("127.0.0.1");
+    let host = folder.host(game.address);
+    let join = folder.join(&host);
+    let session = game.session(join.address());
+    let stopping = folder.start("via6 stop join");
+    stopping.says("stopping: 1 session");
+    host.signal("SIGTERM");
+    host.event("draining");
+    drop(session);
+    let ended = join.ended(PATIENCE);
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stdout.contains("handed_back"), "{}", ended.stdout);
 }

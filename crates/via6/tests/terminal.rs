@@ -29,7 +29,7 @@ fn ctrl_c_ends_it_and_leaves_the_terminal_as_it_was() {
     );
     assert_eq!(&host.modes(), host.usual_modes());
     host.ctrl('c');
-    host.shows("stopped after 0 sessions, and 0 UDP flows");
+    host.shows("stopped; nobody came");
     assert_eq!(host.ended(QUICKLY), Some(0));
     host.is_left_clean();
 }
@@ -127,7 +127,7 @@ fn a_live_view_below_the_lines_says_who_is_here() {
     assert!(!end.history.contains('─'), "{end:?}");
     assert!(
         end.text()
-            .ends_with("\nstopped after 1 session, and 1 UDP flow"),
+            .ends_with("\nstopped after 1 session and 1 UDP flow"),
         "{end:?}"
     );
     // Nothing to repair had it crashed: never hidden, no other screen, no mode of its own.

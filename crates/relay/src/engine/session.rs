@@ -165,6 +165,11 @@ impl Session {
         }
     }
 
+    /// Where what its relay shares is kept: tells relays apart.
+    pub(super) fn relay(&self) -> *const Shared {
+        Arc::as_ptr(&self.ticket.terms.shared)
+    }
+
     pub(super) fn id(&self) -> SessionId {
         self.ticket.session
     }

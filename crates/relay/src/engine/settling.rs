@@ -25,9 +25,10 @@ impl Worker {
         let mut settled = Vec::new();
         for Plan { terms, places } in plans {
             // One that drains meanwhile gets nothing: nobody would take it away again.
-            let places = match terms.shared.shutdown.is_draining() {
-                true => Vec::new(),
-                false => places,
+            let places = if terms.shared.shutdown.is_draining() {
+                Vec::new()
+            } else {
+                places
             };
             for place in places {
                 match place {

@@ -10,7 +10,7 @@ use via6_core::limits::{CONTROL_DESCRIPTORS, CONTROL_REPLY_TIME};
 use crate::control;
 use crate::instance::{Desk, Instance};
 use crate::narrator::Narrator;
-use crate::state::Home;
+use crate::state::{Home, Trouble};
 use crate::status::Status;
 use crate::view::Screen;
 
@@ -71,4 +71,12 @@ pub(super) async fn alongside<T>(
     // Those who wait for the end are told; how long that takes is bounded by the server itself.
     let _ = timeout(CONTROL_REPLY_TIME, beside).await;
     done
+}
+
+/// Says why there is no state folder, and what that means to who wants to play.
+pub(super) fn without_folder(trouble: &Trouble, process: &Narrator) {
+    let text = format!(
+        "{trouble}. Playing works without it; `via6 status` and `via6 stop` do not find this one"
+    );
+    process.warn(trouble.kind(), &text);
 }

@@ -7,12 +7,16 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use via6_core::addr::Listen;
-use via6_core::limits::{CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN};
+use via6_core::limits::{
+    CONTROL_PATIENCE, CONTROL_REPLY_TIME, CONTROL_RETRY, DRAIN_TIMEOUT, STOP_MARGIN,
+};
 use via6_relay::Shutdown;
 
-use super::alongside::alongside;
+use super::alongside::{alongside, without_folder};
 use crate::args::{Place, Shown};
-use crate::control::{Carry, Claim, Connection, Stream, Told, Unreachable, claim, connect};
+use crate::control::{
+    Carry, Claim, Connection, Refusal, Stream, Told, Unreachable, claim, connect,
+};
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
 use crate::instance::{Asked, Instance};
@@ -41,6 +45,8 @@ enum Then {
     Done(Result<(), Failure>),
     /// It is about to end: the work is to be claimed anew.
     Again,
+    /// It has no room, at least for the moment.
+    Busy(Refusal),
     /// It cannot be talked with.
     Alone(Unreachable),
 }
@@ -58,12 +64,13 @@ impl Everyday<'_> {
         let folder = match Folder::open(self.place.state.as_deref()) {
             Ok(folder) => folder,
             Err(trouble) => {
-                self.narrator().warn(trouble.kind(), &trouble.to_string());
+                without_folder(&trouble, &self.narrator());
                 return self.carry_here(None, wish).await;
             }
         };
         // One that ends keeps the lock until its sessions have.
         let mut until = None;
+        let mut room_until = None;
         while !wish.is_draining() {
             let claimed = tokio::select! {
                 claimed = claim(&folder) => claimed,
@@ -75,7 +82,7 @@ impl Everyday<'_> {
                 }
                 Ok(Claim::Theirs(connection)) => connection,
                 Err(trouble) => {
-                    self.narrator().warn(trouble.kind(), &trouble.to_string());
+                    without_folder(&trouble, &self.narrator());
                     return self.carry_here(None, wish).await;
                 }
             };
@@ -89,15 +96,25 @@ impl Everyday<'_> {
                     }
                     sleep(CONTROL_RETRY).await;
                 }
-                Then::Alone(error) => {
-                    let text =
-                        format!("{error}; this one runs beside it, unknown to `via6 status`");
-                    self.narrator().warn("control-unavailable", &text);
-                    return self.carry_here(None, wish).await;
+                Then::Busy(refusal) => {
+                    let until =
+                        *room_until.get_or_insert_with(|| Instant::now() + CONTROL_PATIENCE);
+                    if Instant::now() >= until {
+                        return self.carry_alone(&refusal.message, wish).await;
+                    }
+                    sleep(CONTROL_RETRY).await;
                 }
+                Then::Alone(error) => return self.carry_alone(&error.to_string(), wish).await,
             }
         }
         Ok(())
+    }
+
+    /// Carries it beside another via6.
+    async fn carry_alone(&self, why: &str, wish: &Shutdown) -> Result<(), Failure> {
+        let text = format!("{why}; this one runs beside it, unknown to `via6 status`");
+        self.narrator().warn("control-unavailable", &text);
+        self.carry_here(None, wish).await
     }
 
     /// Has the other via6 carry it, and tells what that tells.
@@ -115,6 +132,7 @@ impl Everyday<'_> {
         };
         let mut carried = match answer {
             Ok(carried) => carried,
+            Err(Unreachable::Refused(refusal)) if refusal.busy => return Then::Busy(refusal),
             Err(Unreachable::Refused(refusal)) => return Then::Done(Err(refusal.into())),
             Err(Unreachable::Ending | Unreachable::Gone) => return Then::Again,
             Err(error) => return Then::Alone(error),
@@ -191,24 +209,37 @@ impl Everyday<'_> {
             labelled: false,
         };
         let carried = async {
-            let prepared = instance
-                .prepare(self.entry.clone(), self.any_port, Origin::Command)
-                .await?;
-            let (entry, any_port) = prepared.to_be_remembered();
-            home.remember(entry, any_port);
-            let added = instance.commit(prepared, &asked).await?;
-            added.look_for_game().await;
-            let _served = metrics.map(|bound| bound.serve(&instance, &asked));
-            if self.entry.role != Role::Relay {
-                process.say("Press Ctrl-C to stop.");
-            }
-            // Its end is told before the sender goes.
-            let outcome = added.ended.await.unwrap_or(Ok(()));
+            let outcome = self.carry_one(&instance, &home, metrics, &asked).await;
+            // Be it a failure: others may have handed work over meanwhile, and get it back.
             instance.close().await;
             outcome
         };
         let screen = Screen::of(self.output);
         alongside(&instance, &home, &process, screen, carried).await
+    }
+
+    /// Carries it to its own end.
+    async fn carry_one(
+        &self,
+        instance: &Instance,
+        home: &Home,
+        metrics: Option<metrics::Bound>,
+        asked: &Asked,
+    ) -> Result<(), Failure> {
+        let entry = self.entry.clone();
+        let prepared = instance
+            .prepare(entry, self.any_port, Origin::Command)
+            .await?;
+        let (entry, any_port) = prepared.to_be_remembered();
+        home.remember(entry, any_port);
+        let added = instance.commit(prepared, asked).await?;
+        added.look_for_game().await;
+        let _served = metrics.map(|bound| bound.serve(instance, asked));
+        if self.entry.role != Role::Relay {
+            self.narrator().say("Press Ctrl-C to stop.");
+        }
+        // Its end is told before the sender goes.
+        added.ended.await.unwrap_or(Ok(()))
     }
 
     /// For what concerns no relay.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use via6_relay::Shutdown;
 
-use super::alongside::alongside;
+use super::alongside::{alongside, without_folder};
 use crate::args::{Args, Place, Run as Typed};
 use crate::config::{self, Overrides, Resolved};
 use crate::control::{Claim, claim};
@@ -70,10 +70,12 @@ impl<'a> Run<'a> {
         let cannot = |error| Failure::cannot_go_on(&error);
         let stop = Stop::but_hangup().map_err(cannot)?;
         let hangup = Hangup::listen().map_err(cannot)?;
+        // Before it is read: what changes after that is to be noticed.
+        let watch = Watch::new(self.file.clone()).await;
         let resolved = self.read().await?;
         let wish = Shutdown::new();
         tokio::select! {
-            outcome = self.carry_out(resolved, hangup, &wish) => outcome,
+            outcome = self.carry_out(resolved, watch, hangup, &wish) => outcome,
             never = stop.watch(&wish) => match never {},
         }
     }
@@ -93,13 +95,17 @@ impl<'a> Run<'a> {
     async fn carry_out(
         &self,
         resolved: Resolved,
+        watch: Watch,
         hangup: Hangup,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
         let shown = Showing::new(resolved.shown());
         let sink = Arc::clone(self.output) as Arc<dyn Sink>;
         let process = Arc::new(Narrator::of_process(Arc::clone(&sink), Arc::clone(&shown)));
-        let held = self.claim(&process).await?;
+        let held = tokio::select! {
+            held = self.claim(&process) => held?,
+            () = wish.draining() => return Ok(()),
+        };
         let home = Home::open(
             held.as_ref()
                 .map(|(folder, lock)| (folder, Arc::clone(lock))),
@@ -120,22 +126,21 @@ impl<'a> Run<'a> {
             served: None,
             endings: JoinSet::new(),
         };
+        let carried = async {
+            let outcome = running.carry(watch, hangup, wish).await;
+            // Be it a failure: others may have handed work over meanwhile, and get it back.
+            instance.close().await;
+            outcome
+        };
         let screen = Screen::of(self.output);
-        alongside(
-            &instance,
-            &home,
-            &process,
-            screen,
-            running.carry(hangup, wish),
-        )
-        .await
+        alongside(&instance, &home, &process, screen, carried).await
     }
 
     /// The state folder, which no other via6 may have: two of them would not know of each other's
     /// relays.
     async fn claim(&self, process: &Narrator) -> Result<Option<(Folder, Arc<Lock>)>, Failure> {
         let troubled = |trouble: crate::state::Trouble| {
-            process.warn(trouble.kind(), &trouble.to_string());
+            without_folder(&trouble, process);
             Ok(None)
         };
         let folder = match Folder::open(self.place.state.as_deref()) {
@@ -168,8 +173,12 @@ impl<'a> Run<'a> {
 }
 
 impl Running<'_> {
-    async fn carry(&mut self, mut hangup: Hangup, wish: &Shutdown) -> Result<(), Failure> {
-        let mut watch = Watch::new(self.run.file.clone()).await;
+    async fn carry(
+        &mut self,
+        mut watch: Watch,
+        mut hangup: Hangup,
+        wish: &Shutdown,
+    ) -> Result<(), Failure> {
         let entries: Vec<_> = self.now.entries().cloned().collect();
         let metrics = bound(&self.now)?;
         let applied = self.instance.apply(&entries, &self.asked).await;
@@ -185,12 +194,12 @@ impl Running<'_> {
         while !self.endings.is_empty() {
             tokio::select! {
                 () = wish.draining() => break,
-                () = watch.changed() => self.reload(false).await,
+                () = watch.changed() => self.reload_unless(wish, false).await,
                 closed = hangup.next() => {
                     if closed {
                         wish.now();
                     } else {
-                        self.reload(true).await;
+                        self.reload_unless(wish, true).await;
                     }
                 }
                 Some(Ok((name, outcome))) = self.endings.join_next() => {
@@ -201,7 +210,6 @@ impl Running<'_> {
                 }
             }
         }
-        self.instance.close().await;
         if failed.is_empty() {
             return Ok(());
         }
@@ -209,6 +217,14 @@ impl Running<'_> {
         Err(Failure::runtime(format!(
             "{names} could not go on, for the reason above"
         )))
+    }
+
+    /// The same, unless everything is to stop: a file far away may keep it waiting.
+    async fn reload_unless(&mut self, wish: &Shutdown, asked_for: bool) {
+        tokio::select! {
+            () = self.reload(asked_for) => {}
+            () = wish.draining() => {}
+        }
     }
 
     /// Reads the file, and makes it so; or says why that cannot be, and all stays as it is.

@@ -226,11 +226,12 @@ async fn refuse(lines: &mut Lines, writing: &mut Writing, refusal: Refusal) {
 }
 
 fn busy() -> Refusal {
-    Refusal::new(
-        code::RUNTIME,
-        "cannot ask the via6 that runs: too many others do",
-    )
-    .hint("try again in some seconds")
+    let message = "cannot ask the via6 that runs: too many others do";
+    let refusal = Refusal::new(code::RUNTIME, message).hint("try again in some seconds");
+    Refusal {
+        busy: true,
+        ..refusal
+    }
 }
 
 /// One line, of which lists are cut short if it would be longer than a line may be.

@@ -114,6 +114,9 @@ pub(crate) struct Refusal {
     pub(crate) detail: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
+    /// There is no room here: nothing is wrong with what was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) busy: bool,
 }
 
 impl Refusal {
@@ -123,6 +126,7 @@ impl Refusal {
             message: message.into(),
             detail: None,
             hint: None,
+            busy: false,
         }
     }
 
@@ -140,6 +144,7 @@ impl From<&Failure> for Refusal {
             message: failure.message().to_owned(),
             detail: owned(failure.details()),
             hint: owned(failure.advice()),
+            busy: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::control::{self, Attached, Carry, Client, Handler, Refusal, Stop, Stop
 use crate::entry::Origin;
 use crate::failure::Failure;
 use crate::metrics;
-use crate::narrator::{Showing, Sink};
+use crate::narrator::{Narrator, Showing, Sink};
 use crate::state::Home;
 use crate::status::Status;
 
@@ -30,13 +30,24 @@ impl Desk {
     }
 
     /// Sees to work that is carried until it is over.
-    async fn attend(&self, added: Added, mut attached: Attached) {
-        let (shutdown, mut ended) = (added.running.shutdown().clone(), added.ended);
+    async fn attend(&self, added: Added, mut attached: Attached, process: &Narrator) {
+        let (running, mut ended) = (added.running, added.ended);
+        let shutdown = running.shutdown();
         let mut is_there = true;
         let mut wants_end = false;
+        let mut is_told = false;
         let outcome = loop {
             tokio::select! {
                 outcome = &mut ended => break outcome.unwrap_or(Ok(())),
+                () = self.instance.shutdown().draining(), if !is_told => {
+                    is_told = true;
+                    // Before the lines that say what this comes to.
+                    if !wants_end && self.is_ending_alone() {
+                        process.say(
+                            "The via6 that carries this is told to end; then this one goes on with it.",
+                        );
+                    }
+                }
                 asked = attached.next(), if is_there => match asked {
                     control::Asked::Drain => {
                         wants_end = true;
@@ -56,7 +67,9 @@ impl Desk {
         match outcome {
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
             // Only this process ends: whoever handed the work over did not ask for that.
-            Ok(()) if !wants_end && self.is_ending_alone() => attached.hand_back().await,
+            Ok(()) if !wants_end && !running.was_stopped() && self.is_ending_alone() => {
+                attached.hand_back().await;
+            }
             Ok(()) => attached.end(None).await,
         }
     }
@@ -133,7 +146,9 @@ impl Handler for Desk {
             Ok(added) => {
                 let _served = metrics.map(|bound| bound.serve(&self.instance, &asked));
                 let looking = added.look_for_game();
-                tokio::join!(looking, self.attend(added, attached));
+                let process =
+                    Narrator::of_process(Arc::clone(&asked.sink), Arc::clone(&asked.shown));
+                tokio::join!(looking, self.attend(added, attached, &process));
             }
             Err(failure) => attached.end(Some(Refusal::from(&failure))).await,
         }

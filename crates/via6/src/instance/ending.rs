@@ -62,20 +62,30 @@ fn conclude(report: &Report, narrator: &Narrator) -> Result<(), Failure> {
             "cannot go on listening on {listener} ({protocol}): {cause}"
         )));
     }
-    let cut = match report.cut {
-        0 => String::new(),
-        1 => ", 1 of them cut off".into(),
-        cut => format!(", {cut} of them cut off"),
-    };
-    let sessions = if report.sessions == 1 {
-        "session"
-    } else {
-        "sessions"
-    };
-    let flows = if report.flows == 1 { "flow" } else { "flows" };
-    narrator.tell(&format!(
-        "stopped after {} {sessions}{cut}, and {} UDP {flows}",
-        report.sessions, report.flows
-    ));
+    narrator.tell(&farewell(report.sessions, report.cut, report.flows));
     Ok(())
+}
+
+/// `stopped after 3 sessions (2 cut off) and 1 UDP flow`
+fn farewell(sessions: u64, cut: u64, flows: u64) -> String {
+    let cut = if cut == 0 {
+        String::new()
+    } else {
+        format!(" ({cut} cut off)")
+    };
+    let sessions = match sessions {
+        0 => None,
+        1 => Some(format!("1 session{cut}")),
+        count => Some(format!("{count} sessions{cut}")),
+    };
+    let flows = match flows {
+        0 => None,
+        1 => Some("1 UDP flow".to_owned()),
+        count => Some(format!("{count} UDP flows")),
+    };
+    let parts: Vec<_> = sessions.into_iter().chain(flows).collect();
+    if parts.is_empty() {
+        return "stopped; nobody came".into();
+    }
+    format!("stopped after {}", parts.join(" and "))
 }

@@ -51,6 +51,8 @@ struct Inner {
     /// Held while relays are begun, changed or taken away: one change at a time.
     changing: Arc<tokio::sync::Mutex<()>>,
     sampler: Mutex<Sampler>,
+    /// When the engine may be looked at again.
+    next_look: tokio::sync::Mutex<Instant>,
     serial: AtomicU64,
     began: Instant,
     /// A relay has ended.
@@ -88,6 +90,7 @@ impl Instance {
             carried: Mutex::default(),
             changing: Arc::default(),
             sampler: Mutex::default(),
+            next_look: tokio::sync::Mutex::new(Instant::now()),
             serial: AtomicU64::new(0),
             began: Instant::now(),
             gone: Notify::new(),
@@ -121,11 +124,9 @@ impl Instance {
     pub(crate) fn stop(&self, name: Option<&str>, now: bool) -> usize {
         let those = self.named(name);
         for carried in &those {
-            let shutdown = carried.running.shutdown();
+            carried.running.stop();
             if now {
-                shutdown.now();
-            } else {
-                shutdown.drain();
+                carried.running.shutdown().now();
             }
         }
         those.len()

@@ -5,10 +5,10 @@ use std::process;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use via6_core::counts::Counts;
 use via6_core::flow::FlowView;
-use via6_core::limits::{STATUS_LIVE_MAX, STATUS_RATE_MAX, STATUS_RATE_MIN};
+use via6_core::limits::{STATUS_LIVE_MAX, STATUS_PAUSE_MAX, STATUS_RATE_MAX, STATUS_RATE_MIN};
 use via6_core::reason::Reason;
 use via6_relay::{Look, SessionLook, Totals as Done, look};
 
@@ -80,9 +80,17 @@ impl Instance {
         }
     }
 
+    /// Takes a look, once a pause of nine times the last one's length is over: who asks for the status
+    /// again and again gets a tenth of the engine's time, and players the rest.
     async fn looks(&self, relays: &[Carried]) -> Vec<Look> {
+        let mut next = self.0.next_look.lock().await;
+        sleep_until(*next).await;
         let running: Vec<_> = relays.iter().map(|one| one.running.clone()).collect();
-        look(&running, STATUS_LIVE_MAX).await
+        let began = Instant::now();
+        let looks = look(&running, STATUS_LIVE_MAX).await;
+        let took = began.elapsed();
+        *next = Instant::now() + (9 * took).min(STATUS_PAUSE_MAX);
+        looks
     }
 
     fn has_recent_sample(&self) -> bool {

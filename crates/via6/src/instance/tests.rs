@@ -62,6 +62,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
             if let Some(found) = look().await {
                 return found;
             }
+            // Between two looks.
             sleep(Duration::from_millis(2)).await;
         }
     };
@@ -120,7 +121,7 @@ async fn a_new_entry_takes_no_place_of_one_that_stays() {
     let game = SocketAddr::from(([127, 0, 0, 1], 9));
     // Any port: which one it has stands nowhere.
     let stays = relay("stays", "127.0.0.1:0", game, TCP);
-    let applied = instance.apply(&[stays.clone()], &asked).await;
+    let applied = instance.apply(std::slice::from_ref(&stays), &asked).await;
     assert_eq!(applied.unwrap_or_else(|_| panic!("refused")).added.len(), 1);
     let held = listeners(&instance, "stays").await;
     let new = relay("new", &held[0].1.to_string(), game, TCP);

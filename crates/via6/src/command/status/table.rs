@@ -85,7 +85,12 @@ fn head(entry: &EntryStatus, width: usize) -> Vec<String> {
     let found: Vec<_> = found
         .map(|(address, protocols)| format!("{protocols} on {address}"))
         .collect();
-    let way = format!("{} → {}", found.join(", "), entry.upstream);
+    let found = if found.is_empty() {
+        "not listening".into()
+    } else {
+        found.join(", ")
+    };
+    let way = format!("{found} → {}", entry.upstream);
     let one = format!("{name}: {way}");
     if columns(&one) <= width {
         vec![one]

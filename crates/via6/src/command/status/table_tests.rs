@@ -260,3 +260,20 @@ fn what_came_from_elsewhere_cannot_move_the_cursor() {
         assert!(!line.contains(char::is_control), "{line:?}");
     }
 }
+
+#[test]
+fn a_relay_that_stops_is_found_nowhere() {
+    let mut host = entry(Role::Host);
+    host.draining = true;
+    host.listeners.clear();
+    check(
+        &status(vec![host]),
+        false,
+        80,
+        "via6 0.1.0, process 4711, up 2 h 5 min
+
+host, stopping: not listening → 127.0.0.1:25565
+  now: 0 sessions, 0 flows, 0 B/s down, 0 B/s up
+  so far: 0 sessions, 0 flows, 0 B down, 0 B up",
+    );
+}
