@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import tempfile
+import termios
 import time
 
 from program import DEADLINE
@@ -27,6 +28,12 @@ class Console:
         environment = {**os.environ, "TERM": "xterm", "VIA6_STATE": self._home.name}
         self._process, self._terminal = pty.fork()
         if self._process == 0:
+            if "wine" in os.path.basename(command[0]):
+                # Wine does so while it reads: what is typed before that is changed on its way.
+                modes = termios.tcgetattr(0)
+                modes[0] &= ~termios.ICRNL
+                modes[3] &= ~(termios.ECHO | termios.ICANON)
+                termios.tcsetattr(0, termios.TCSANOW, modes)
             os.execvpe(command[0], [*command, *arguments], environment)
         self._status = None
 

@@ -260,7 +260,8 @@ pub const ASK_LINE_BYTES: usize = 4096;
 pub const ASK_PASTE_LINES: usize = 64;
 
 /// How soon a line has to follow another to be of the same paste. Nobody types so fast, and nobody
-/// notices that an answer comes so much later.
+/// notices that an answer comes so much later. By then Windows has told as well that it was Ctrl-C that
+/// ended a read.
 pub const ASK_PASTE_PAUSE: Duration = Duration::from_millis(100);
 
 // A running instance ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 use via6_core::addr::Listen;
 use via6_core::limits::{ASK_PASTE_LINES, ASK_PASTE_PAUSE};
 
@@ -72,6 +73,10 @@ async fn talk(args: &Args, output: &Output) -> Decided {
     say(dialogue.begin());
     loop {
         let Some(next) = keyboard.answer(&mut dialogue).await else {
+            if cfg!(windows) {
+                // There a read may end with Ctrl-C, which is told of only then.
+                sleep(ASK_PASTE_PAUSE).await;
+            }
             output.data("");
             note_wish();
             return (None, args.shown);
