@@ -213,6 +213,8 @@ fn when_the_first_ends_the_second_goes_on_at_the_same_place() {
         let line = format!("via6 relay tcp {at} {} --json", game.address);
         let relay = folder.start(&line);
         relay.event("handed_over");
+        // What was not told by then is lost with the one that is killed.
+        relay.event("listening");
         drop(game.session(at));
         host.signal(signal);
         relay.event("handed_back");

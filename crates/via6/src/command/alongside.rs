@@ -32,7 +32,7 @@ pub(super) async fn alongside<T>(
     });
     let _descriptors = server
         .is_some()
-        .then(|| instance.set_aside(CONTROL_DESCRIPTORS));
+        .then(|| instance.spare(CONTROL_DESCRIPTORS));
     let answering = async {
         match server {
             Some(server) => server.run().await,

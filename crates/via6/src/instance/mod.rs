@@ -102,13 +102,17 @@ impl Instance {
         &self.0.shutdown
     }
 
-    /// Sets descriptors aside for something beside the relays. None if that were more than one in eight:
-    /// where there are few, they are for players, and what is beside has to do with what is kept in
-    /// reserve.
+    /// Sets descriptors aside for something beside the relays that was asked for. None if too few are left
+    /// for that.
     pub(crate) fn set_aside(&self, descriptors: u32) -> Option<Lease> {
+        self.0.descriptors.lease(descriptors)
+    }
+
+    /// The same for what nobody asked for: where it were more than one in eight, they are for players.
+    pub(crate) fn spare(&self, descriptors: u32) -> Option<Lease> {
         let many = (descriptors as usize).saturating_mul(8);
         (many <= self.0.descriptors.capacity())
-            .then(|| self.0.descriptors.lease(descriptors))
+            .then(|| self.set_aside(descriptors))
             .flatten()
     }
 
