@@ -113,22 +113,28 @@ fn told(status: &[Value]) -> BTreeSet<String> {
     .collect()
 }
 
-/// A newcomer at one of the entries finds the game that it leads to.
-fn probe(entry: &Wanted, letters: [u8; 2]) -> Option<(TcpStream, u8)> {
-    if !entry.tcp {
-        assert_eq!(
-            hears_over_udp(&player_of(entry.entry())),
-            letters[entry.game]
-        );
-        return None;
+/// Who came on the way.
+#[derive(Default)]
+struct Newcomers {
+    sessions: Vec<(TcpStream, u8)>,
+    /// All are kept: a system that gave a port again would make somebody new a player who is known.
+    flows: Vec<UdpSocket>,
+}
+
+impl Newcomers {
+    /// A newcomer at this entry finds the game that it leads to.
+    fn come(&mut self, entry: &Wanted, letters: [u8; 2]) {
+        let letter = letters[entry.game];
+        if entry.tcp {
+            let mut stream = session(entry.entry());
+            assert_eq!(hears_over_tcp(&mut stream), letter, "{entry:?}");
+            self.sessions.push((stream, letter));
+        } else {
+            let player = player_of(entry.entry());
+            assert_eq!(hears_over_udp(&player), letter, "{entry:?}");
+            self.flows.push(player);
+        }
     }
-    let mut stream = session(entry.entry());
-    assert_eq!(
-        hears_over_tcp(&mut stream),
-        letters[entry.game],
-        "{entry:?}"
-    );
-    Some((stream, letters[entry.game]))
 }
 
 fn steady(role: &'static str, name: &str, game: usize) -> Wanted {
@@ -183,7 +189,7 @@ fn storm() {
             .collect(),
     };
     players.all_go_on();
-    let mut strays = Vec::new();
+    let mut newcomers = Newcomers::default();
     let mut refused = 0;
     for edit in 0..edits {
         let mut next = book.clone();
@@ -218,17 +224,18 @@ fn storm() {
             "{}",
             context()
         );
-        strays.extend(probe(random.one_of(&book.entries), letters));
+        newcomers.come(random.one_of(&book.entries), letters);
         // Those who came on the way stay for a while, whatever becomes of the entry they came by.
-        for (stream, letter) in &mut strays {
+        for (stream, letter) in &mut newcomers.sessions {
             assert_eq!(
                 hears_over_tcp(stream),
                 *letter,
                 "edit {edit} of seed {seed}"
             );
         }
-        if strays.len() > 8 {
-            strays.remove(random.below(strays.len()));
+        let sessions = &mut newcomers.sessions;
+        if sessions.len() > 8 {
+            sessions.remove(random.below(sessions.len()));
         }
         if edit % 10 == 0 {
             players.all_go_on();
@@ -254,7 +261,7 @@ fn storm() {
     );
     assert_eq!(count("flow_ended"), 0);
     assert!(count("session_opened") - count("session_ended") >= SESSIONS);
-    drop(strays);
+    drop(newcomers);
     drop(players);
     filed.via6.stop();
 }
