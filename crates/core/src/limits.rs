@@ -223,6 +223,43 @@ pub const UNPROVEN_RATE_PER_PREFIX: Rate = Rate {
     burst: 32_000,
 };
 
+// Sealed links ---------------------------------------------------------------------------------
+
+/// Bytes of text that are searched for an invite: the message that it came in, with its quotations.
+/// Longer text is refused unread.
+pub const INVITE_TEXT_MAX: usize = 2048;
+
+/// Addresses in an invite: one for each prefix that a home has, say two providers and a VPN. Each makes
+/// the invite 26 characters longer.
+pub const INVITE_ADDRESSES_MAX: usize = 3;
+
+/// Bytes of the DNS name in an invite. Names that are made for this are far shorter, and a longer one
+/// would make an invite that no chat program leaves in one piece.
+pub const INVITE_NAME_MAX: usize = 100;
+
+/// Bytes of the body of a frame: as much as one TLS record carries. A longer one breaks the protocol. Bounds
+/// what a receiver keeps of a frame that has come in part.
+pub const FRAME_BODY_MAX: usize = 16 * 1024;
+
+/// Channels of a link at a time; one more is refused. A player needs one for each game connection, and
+/// everybody behind one `join` shares the link.
+pub const LINK_CHANNELS_MAX: usize = 256;
+
+/// Games of one host. All fit one frame.
+pub const SERVICES_MAX: usize = 64;
+
+/// Bytes of the name of a game or of a player.
+pub const LINK_NAME_MAX: usize = 32;
+
+/// Addresses that a host says it has: one for each prefix, and some that are about to go.
+pub const HOST_ADDRESSES_MAX: usize = 8;
+
+/// Bytes of the sentence that a refusal or the end of a link comes with.
+pub const LINK_MESSAGE_MAX: usize = 200;
+
+/// Bytes of one copy in the fast lane: it goes in one datagram on every IPv6 path (MTU 1280).
+pub const LANE_COPY_MAX: usize = 1200;
+
 // Output ---------------------------------------------------------------------------------------
 
 /// Lines that wait for a slow terminal, file or pipe; more are dropped and counted. Enough for
