@@ -9,6 +9,7 @@
 
 pub mod addr;
 pub mod admission;
+pub mod channel;
 pub mod counts;
 pub mod flow;
 pub mod frame;
@@ -16,6 +17,7 @@ pub mod histogram;
 pub mod invite;
 mod ledger;
 pub mod limits;
+pub mod link;
 pub mod liveness;
 pub mod prefix;
 pub mod rate;

@@ -61,6 +61,7 @@ fn standing(received: u64, limit: u64, fin: bool, done: bool) -> Standing {
         fin,
         reset: false,
         done,
+        deaf: false,
     }
 }
 
@@ -99,6 +100,7 @@ fn control_frames() -> Vec<(&'static str, Frame<'static>)> {
             Frame::Attach {
                 link: LinkId(counting(0x20)),
                 generation: 3,
+                next: ChannelId(8),
                 standings: vec![standing(1000, 33_768, false, false)],
             },
         ),
@@ -106,7 +108,7 @@ fn control_frames() -> Vec<(&'static str, Frame<'static>)> {
             "ATTACHED",
             Frame::Attached {
                 generation: 3,
-                resumed: true,
+                since: 1,
                 standings: vec![standing(500, 33_268, true, false)],
             },
         ),

@@ -7,6 +7,7 @@ use super::{ChannelId, Standing};
 const FIN: u8 = 1;
 const RESET: u8 = 2;
 const DONE: u8 = 4;
+const DEAF: u8 = 8;
 
 /// What is left of a body.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
@@ -60,7 +61,7 @@ impl<'a> Fields<'a> {
     pub(super) fn standing(&mut self) -> Result<Standing, Fault> {
         let (channel, received, limit) = (self.channel()?, self.u64()?, self.u64()?);
         let flags = self.u8()?;
-        if flags & !(FIN | RESET | DONE) != 0 {
+        if flags & !(FIN | RESET | DONE | DEAF) != 0 {
             return Err(Fault::Value);
         }
         Ok(Standing {
@@ -70,6 +71,7 @@ impl<'a> Fields<'a> {
             fin: flags & FIN != 0,
             reset: flags & RESET != 0,
             done: flags & DONE != 0,
+            deaf: flags & DEAF != 0,
         })
     }
 
@@ -103,7 +105,10 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str, max: usize) -> Result<(), 
 
 pub(super) fn put_standing(out: &mut Vec<u8>, standing: &Standing) {
     let flag = |set, bit| if set { bit } else { 0 };
-    let flags = flag(standing.fin, FIN) | flag(standing.reset, RESET) | flag(standing.done, DONE);
+    let flags = flag(standing.fin, FIN)
+        | flag(standing.reset, RESET)
+        | flag(standing.done, DONE)
+        | flag(standing.deaf, DEAF);
     out.extend_from_slice(&standing.channel.0.to_be_bytes());
     out.extend_from_slice(&standing.received.to_be_bytes());
     out.extend_from_slice(&standing.limit.to_be_bytes());

@@ -23,6 +23,7 @@ pub use decoder::Decoder;
 pub use error::{Fault, FrameError};
 pub use lists::{Addrs, Service};
 pub use write::write_data;
+pub(crate) use write::{DATA_MAX, DATA_OVERHEAD};
 
 /// Bytes before the body: type and length.
 pub const HEADER: usize = 3;
@@ -124,6 +125,10 @@ pub struct Admitted<'a> {
 
 /// What one side has of a channel. None of it ever goes back.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the flags of the wire, each with its meaning"
+)]
 pub struct Standing {
     /// The channel.
     pub channel: ChannelId,
@@ -137,6 +142,8 @@ pub struct Standing {
     pub reset: bool,
     /// Nothing is left to do here: who is done as well may forget the channel.
     pub done: bool,
+    /// The game here is gone: what was for it need not be sent.
+    pub deaf: bool,
 }
 
 /// A piece of a datagram of a UDP flow.
@@ -192,6 +199,8 @@ pub enum Frame<'a> {
         link: LinkId,
         /// Of the transport; rises.
         generation: u64,
+        /// No channel of the joiner had this number or a higher one when it said so.
+        next: ChannelId,
         /// Of each channel that the joiner has.
         standings: Vec<Standing>,
     },
@@ -199,8 +208,8 @@ pub enum Frame<'a> {
     Attached {
         /// As asked.
         generation: u64,
-        /// The host knew the link.
-        resumed: bool,
+        /// The generation with which the host began to know the link.
+        since: u64,
         /// Of each channel that the host has.
         standings: Vec<Standing>,
     },

@@ -78,15 +78,12 @@ fn control<'a>(kind: u8, fields: &mut Fields<'a>) -> Result<Frame<'a>, Fault> {
         kind::ATTACH => Frame::Attach {
             link: LinkId(fields.array()?),
             generation: fields.u64()?,
+            next: fields.channel()?,
             standings: standings(fields)?,
         },
         kind::ATTACHED => Frame::Attached {
             generation: fields.u64()?,
-            resumed: match fields.u8()? {
-                0 => false,
-                1 => true,
-                _ => return Err(Fault::Value),
-            },
+            since: fields.u64()?,
             standings: standings(fields)?,
         },
         kind::PING => Frame::Ping(fields.u64()?),

@@ -103,19 +103,21 @@ impl Frame<'_> {
             Self::Attach {
                 link,
                 generation,
+                next,
                 standings,
             } => {
                 out.extend_from_slice(&link.0);
                 out.extend_from_slice(&generation.to_be_bytes());
+                out.extend_from_slice(&next.0.to_be_bytes());
                 put_standings(out, standings)
             }
             Self::Attached {
                 generation,
-                resumed,
+                since,
                 standings,
             } => {
                 out.extend_from_slice(&generation.to_be_bytes());
-                out.push(u8::from(*resumed));
+                out.extend_from_slice(&since.to_be_bytes());
                 put_standings(out, standings)
             }
             Self::Ping(number) | Self::Pong(number) => {

@@ -57,14 +57,15 @@ fn offset() -> impl Strategy<Value = u64> {
 }
 
 pub fn standing() -> impl Strategy<Value = Standing> {
-    (channel(), offset(), offset(), any::<[bool; 3]>()).prop_map(
-        |(channel, received, limit, [fin, reset, done])| Standing {
+    (channel(), offset(), offset(), any::<[bool; 4]>()).prop_map(
+        |(channel, received, limit, [fin, reset, done, deaf])| Standing {
             channel,
             received,
             limit,
             fin,
             reset,
             done,
+            deaf,
         },
     )
 }
@@ -108,19 +109,19 @@ fn control() -> impl Strategy<Value = Frame<'static>> {
             })
         },
     );
-    let attach =
-        (any::<[u8; 16]>(), any::<u64>(), standings()).prop_map(|(link, generation, standings)| {
-            Frame::Attach {
-                link: LinkId(link),
-                generation,
-                standings,
-            }
-        });
+    let attach = (any::<[u8; 16]>(), any::<u64>(), channel(), standings()).prop_map(
+        |(link, generation, next, standings)| Frame::Attach {
+            link: LinkId(link),
+            generation,
+            next,
+            standings,
+        },
+    );
     let attached =
-        (any::<u64>(), any::<bool>(), standings()).prop_map(|(generation, resumed, standings)| {
+        (any::<u64>(), any::<u64>(), standings()).prop_map(|(generation, since, standings)| {
             Frame::Attached {
                 generation,
-                resumed,
+                since,
                 standings,
             }
         });
