@@ -320,13 +320,6 @@ impl Channel {
         self.is_done() && self.peer_done && self.told.is_some_and(|told| told.done)
     }
 
-    /// The other side has just got the standing, in ATTACHED. If both are done, that was the last word.
-    pub fn conclude(&mut self) {
-        if self.is_done() && self.peer_done {
-            self.forget();
-        }
-    }
-
     /// The other side was never told, and does not know the channel either.
     pub fn forget(&mut self) {
         self.peer_done = true;

@@ -41,10 +41,6 @@ impl Link {
         self.part_with(&missing, now);
         self.carry_by(generation, now);
         let standings = self.standings();
-        for standing in &standings {
-            self.with(standing.channel, |slot| slot.channel.conclude());
-            self.sweep(standing.channel, now);
-        }
         Ok(Frame::Attached {
             generation,
             since: self.since,
