@@ -16,7 +16,8 @@ use proptest::prelude::*;
 use via6_core::channel::{Channel, ChannelLimits, End, Violation};
 use via6_core::frame::{ChannelId, Closed, Frame, LinkId, Refusal, Reset, ServiceId, Standing};
 use via6_core::limits::{
-    CHANNEL_WINDOW_FIRST, FRAME_BODY_MAX, LINKS_MAX, LINKS_PER_IDENTITY, TURN_SMALL_RUN,
+    CHANNEL_SPARE, CHANNEL_WINDOW_FIRST, FRAME_BODY_MAX, LINKS_MAX, LINKS_PER_IDENTITY,
+    TURN_SMALL_RUN,
 };
 use via6_core::link::{AttachError, Carrier, Heard, Link, LinkError, LinkLimits, Links, Role};
 
@@ -173,6 +174,32 @@ fn silence_makes_suspect_then_ends_and_games_are_reset() {
     assert_eq!(host.next_deadline(now), None);
     host.release(id, now);
     assert_eq!(host.channels().count(), 0);
+}
+
+#[test]
+fn a_transport_that_is_superseded_is_not_the_end_of_the_link() {
+    let now = clock();
+    let (mut joiner, _) = pair(LinkLimits::default(), now);
+    let close = |code| Frame::Close { code, message: "" };
+    let heard = joiner.on_frame(1, close(Closed::Superseded), now).unwrap();
+    assert!(matches!(heard, Heard::Closed { .. }));
+    assert_eq!(joiner.ended(), None);
+    assert!(joiner.is_suspect(now), "it looks for the next transport");
+    let (mut joiner, _) = pair(LinkLimits::default(), now);
+    let _heard = joiner.on_frame(1, close(Closed::Kicked), now).unwrap();
+    assert_eq!(joiner.ended(), Some(Closed::Kicked));
+}
+
+#[test]
+fn a_joiner_holds_as_long_as_its_host_says() {
+    let now = clock();
+    let (mut joiner, _) = pair(LinkLimits::default(), now);
+    joiner.open(ServiceId(1), now).unwrap();
+    joiner.set_hold(40 * SECOND);
+    joiner.on_time(now + 39 * SECOND);
+    assert_eq!(joiner.ended(), None);
+    joiner.on_time(now + 40 * SECOND);
+    assert_eq!(joiner.ended(), Some(Closed::Hold));
 }
 
 #[test]
@@ -387,6 +414,11 @@ fn an_idle_channel_keeps_no_memory_and_a_busy_one_gives_it_back() {
     while sender.transmit(20_000, now, &mut out) {}
     sender.on_standing(&receiver.standing()).unwrap();
     assert_eq!(sender.kept(), 0);
+    receiver.taken(CHANNEL_WINDOW_FIRST, 0, now);
+    for channel in [sender, receiver] {
+        let bytes = channel.allocated();
+        assert!(bytes <= 2 * CHANNEL_SPARE, "{bytes} bytes for nothing");
+    }
 }
 
 fn any_frame() -> impl Strategy<Value = Frame<'static>> {

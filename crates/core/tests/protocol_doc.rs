@@ -212,6 +212,31 @@ fn the_vectors_of_frames_are_what_the_code_writes_and_reads() {
 }
 
 #[test]
+fn what_a_host_signs_is_its_addresses_and_nothing_else() {
+    let frame = bytes(&vectors("frame")["ADDRS"]);
+    let (mut decoder, mut input) = (Decoder::default(), &frame[..]);
+    let Ok(Some(Frame::Addrs(addrs))) = decoder.next(&mut input) else {
+        panic!("not ADDRS");
+    };
+    let body = &frame[3..frame.len() - 64];
+    assert_eq!(addrs.signed().unwrap(), [b"via6 addrs", body].concat());
+}
+
+#[test]
+fn features_are_those_that_both_have() {
+    let all = Features::LANE.0 | Features::FLOWS.0 | 0x8000;
+    let common = Features(all).and(Features::FLOWS);
+    assert!(common.has(Features::FLOWS) && !common.has(Features::LANE));
+    for (bit, name) in [
+        (Features::LANE, "fast lane"),
+        (Features::FLOWS, "UDP flows"),
+    ] {
+        let row = format!("| {} | {name} |", bit.0);
+        assert!(text().contains(&row), "{row}");
+    }
+}
+
+#[test]
 fn the_vectors_of_invites_are_what_the_code_writes_and_reads() {
     let vectors = vectors("invite");
     assert_eq!(vectors.len(), 3);
@@ -234,6 +259,12 @@ fn the_vectors_of_invites_are_what_the_code_writes_and_reads() {
         );
         let invite = invite.unwrap();
         assert_eq!(invite.to_text(), vectors[which], "{which}");
+        assert_eq!(invite.fingerprint(), Fingerprint(counting(0)));
+        assert_eq!(
+            (invite.secret(), invite.port()),
+            (Secret(counting(0x10)), 43_325)
+        );
+        assert_eq!(invite.addresses().len(), addresses.len());
         assert_eq!(Invite::parse(&vectors[which]), Ok(invite), "{which}");
     }
 }
@@ -284,12 +315,26 @@ fn the_bounds_are_those_of_the_code() {
             .collect::<Vec<_>>()
             .join(",")
     };
+    let bytes = |what: &str, number: usize| format!("| {what} | {} bytes |", thousands(number));
     for row in [
-        format!(
-            "| body of a frame | {} bytes |",
-            thousands(limits::FRAME_BODY_MAX)
+        bytes("body of a frame", limits::FRAME_BODY_MAX),
+        bytes(
+            "a partial frame, for each stream",
+            limits::FRAME_BODY_MAX + 3,
+        ),
+        bytes("first limit of a channel", limits::CHANNEL_WINDOW_FIRST),
+        bytes(
+            "received and not taken by the game, of a channel",
+            limits::CHANNEL_WINDOW_MAX,
+        ),
+        bytes("the same, of a link", limits::LINK_WINDOW_MAX),
+        bytes(
+            "sent and not acknowledged, of a channel",
+            limits::CHANNEL_KEPT_MAX,
         ),
         format!("| channels of a link | {} |", limits::LINK_CHANNELS_MAX),
+        format!("| links of an identity | {} |", limits::LINKS_PER_IDENTITY),
+        format!("| links of a host | {} |", limits::LINKS_MAX),
     ] {
         assert!(text.contains(&row), "{row}");
     }
@@ -308,4 +353,15 @@ fn the_bounds_are_those_of_the_code() {
         assert!(text.contains(&format!("`text({max})`")), "text({max})");
     }
     assert!(text.contains(&format!("(1 to {})", thousands(limits::LANE_COPY_MAX))));
+    assert_eq!(limits::LINK_KEPT_MAX, limits::LINK_WINDOW_MAX);
+    for (time, said) in [
+        (limits::LINK_HOLD, "is 25 s by default"),
+        (limits::LINK_SUSPECT, "3 s without anything heard"),
+        (limits::LINK_PING, "a PING each second"),
+        (limits::LINK_PING_IDLE, "without, each 15 s"),
+        (limits::STANDING_DELAY, "within 100 ms"),
+    ] {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(said), "{time:?}: {said}");
+    }
 }

@@ -174,6 +174,10 @@ impl Inbound {
         self.window
     }
 
+    pub(super) fn allocated(&self) -> usize {
+        self.held.capacity()
+    }
+
     pub(super) fn check_invariants(&self, limits: &ChannelLimits) -> Result<(), &'static str> {
         if self.held.len() > self.window || self.window > limits.window_max.max(limits.window_first)
         {

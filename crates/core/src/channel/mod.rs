@@ -338,6 +338,13 @@ impl Channel {
         self.inbound.window()
     }
 
+    /// Bytes of memory besides itself. For tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn allocated(&self) -> usize {
+        self.outbound.allocated() + self.inbound.allocated()
+    }
+
     /// Checks what must always hold. For tests.
     #[doc(hidden)]
     pub fn check_invariants(&self) -> Result<(), &'static str> {

@@ -201,6 +201,10 @@ impl Outbound {
         self.kept.len()
     }
 
+    pub(super) fn allocated(&self) -> usize {
+        self.kept.capacity()
+    }
+
     pub(super) fn check_invariants(&self, limits: &ChannelLimits) -> Result<(), &'static str> {
         if self.kept.len() > limits.kept_max {
             return Err("too much is kept");

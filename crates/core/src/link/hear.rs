@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::state::{Answer, Gate};
 use super::{Heard, Link, LinkError, Role};
 use crate::channel::{Channel, Violation};
-use crate::frame::{ChannelId, Frame, LaneItem, Reset, ServiceId};
+use crate::frame::{ChannelId, Closed, Frame, LaneItem, Reset, ServiceId};
 
 impl Link {
     /// A frame came on a stream of the transport of `generation`. An error ends the link.
@@ -49,7 +49,12 @@ impl Link {
             Frame::Ping(number) => self.pong = Some(number),
             Frame::Pong(_) => {}
             Frame::Close { code, message } => {
-                self.end(code, now);
+                // Of the transport alone: the answer that a newer one carries the link is still under way.
+                if code == Closed::Superseded {
+                    self.on_cut(generation);
+                } else {
+                    self.end(code, now);
+                }
                 return Ok(Heard::Closed { code, message });
             }
             Frame::Services(services) if is_joiner => return Ok(Heard::Services(services)),

@@ -99,7 +99,7 @@ pub enum Heard<'a> {
     Addrs(Addrs<'a>),
     /// Of a UDP flow.
     Flow(Piece<'a>),
-    /// The other side ended the link.
+    /// The other side ended the link, or with [`Closed::Superseded`] this transport of it.
     Closed {
         /// Why.
         code: Closed,
