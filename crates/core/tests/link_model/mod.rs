@@ -10,7 +10,9 @@
     reason = "test code: failing is its purpose"
 )]
 
+mod carry;
 pub mod game;
+mod play;
 #[path = "../flow_model/rng.rs"]
 #[allow(dead_code, reason = "shared with the simulation of flows")]
 pub mod rng;
@@ -19,11 +21,11 @@ pub mod wire;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use via6_core::channel::{ChannelLimits, End};
-use via6_core::frame::{ChannelId, Closed, Decoder, Frame, LinkId, Refusal, Reset, ServiceId};
-use via6_core::link::{AttachError, Heard, Link, LinkLimits, Links, Role};
+use via6_core::channel::ChannelLimits;
+use via6_core::frame::{Closed, Frame, LinkId, ServiceId};
+use via6_core::link::{Carrier, Heard, Link, LinkLimits, Links, Role};
 
-use game::{Game, Plan, Session, byte};
+use game::{Game, Session};
 use rng::Rng;
 use wire::Transport;
 
@@ -133,9 +135,7 @@ impl World {
             down: wire::Way::default(),
             noticed: [false; 2],
         };
-        transport
-            .up
-            .send(false, via6_core::link::Carrier::Control, &bytes);
+        transport.up.send(false, Carrier::Control, &bytes);
         self.transports.push(transport);
         self.note("connected");
     }
@@ -203,193 +203,6 @@ impl World {
         (count > 0).then(|| self.rng.below(count) as usize)
     }
 
-    /// Moves something over some transport.
-    pub fn carry(&mut self) {
-        let Some(at) = self.pick_transport() else {
-            return;
-        };
-        match self.rng.below(8) {
-            0..=2 => self.send(JOINER, at),
-            3..=5 => self.send(HOST, at),
-            6 => self.datagram(at),
-            _ => {}
-        }
-        self.receive(at);
-    }
-
-    fn send(&mut self, side: usize, at: usize) {
-        let generation = self.transports[at].generation;
-        let (link, now) = (self.link, self.now);
-        let room = self.rng.choose(&[60, 100, 2_000, 40_000]);
-        let Some(end) = self
-            .side(side, link)
-            .filter(|end| end.generation() == generation)
-        else {
-            return;
-        };
-        let mut out = Vec::new();
-        let Some(carrier) = end.transmit(room, now, &mut out) else {
-            return;
-        };
-        assert!(
-            !out.is_empty() && out.len() <= room,
-            "a turn of {} bytes",
-            out.len()
-        );
-        let lane = self.rng.one_in(2);
-        let transport = &mut self.transports[at];
-        let is_quic = transport.is_quic;
-        let way = if side == JOINER {
-            &mut transport.up
-        } else {
-            &mut transport.down
-        };
-        way.send(is_quic, carrier, &out);
-        if is_quic && lane {
-            way.copy(&out);
-        }
-    }
-
-    fn receive(&mut self, at: usize) {
-        let side = self.rng.below(2) as usize;
-        let transport = &mut self.transports[at];
-        let generation = transport.generation;
-        let way = if side == HOST {
-            &mut transport.up
-        } else {
-            &mut transport.down
-        };
-        let Some((bytes, decoder)) = way.take(&mut self.rng) else {
-            return;
-        };
-        let mut decoder_of_stream = std::mem::take(decoder);
-        let mut input = &bytes[..];
-        let frames = owned(&mut decoder_of_stream, &mut input);
-        *decoder = decoder_of_stream;
-        for bytes in frames {
-            let (mut whole, mut input) = (Decoder::default(), &bytes[..]);
-            let frame = whole.next(&mut input).unwrap().unwrap();
-            self.on_frame(side, generation, frame);
-        }
-    }
-
-    fn datagram(&mut self, at: usize) {
-        let side = self.rng.below(2) as usize;
-        let transport = &mut self.transports[at];
-        let generation = transport.generation;
-        let way = if side == HOST {
-            &mut transport.up
-        } else {
-            &mut transport.down
-        };
-        let Some(datagram) = way.take_datagram(&mut self.rng) else {
-            return;
-        };
-        let Ok(Some(Frame::Lane(items))) = Frame::read_datagram(&datagram) else {
-            panic!("not a lane frame");
-        };
-        let (link, now) = (self.link, self.now);
-        if let Some(end) = self.side(side, link) {
-            end.on_lane(generation, &items, now).unwrap();
-        }
-        self.note("lane");
-    }
-
-    fn on_frame(&mut self, side: usize, generation: u64, frame: Frame<'_>) {
-        match frame {
-            Frame::Attach {
-                link,
-                next,
-                standings,
-                ..
-            } => self.on_attach(link, generation, next, &standings),
-            Frame::Attached {
-                since, standings, ..
-            } => {
-                let resumed = since <= self.joiner.generation();
-                self.note(if resumed { "resumed" } else { "fresh" });
-                let is_forgotten = !resumed && self.joiner.generation() > 0;
-                if is_forgotten {
-                    self.lose_all();
-                }
-                let (now, link) = (self.now, self.link);
-                // ATTACHED of an earlier link of this joiner cannot come: its transports are gone.
-                let took = self.joiner.on_attached(generation, since, &standings, now);
-                assert!(took.is_ok(), "{took:?} on link {link}");
-            }
-            Frame::Refused { code, .. } => {
-                assert!(
-                    matches!(code, Refusal::Generation | Refusal::Full),
-                    "{code}"
-                );
-                self.note(if code == Refusal::Full {
-                    "refused full"
-                } else {
-                    "refused generation"
-                });
-            }
-            frame => {
-                let (link, now) = (self.link, self.now);
-                let Some(end) = self.side(side, link) else {
-                    return;
-                };
-                let heard = end.on_frame(generation, frame, now).unwrap();
-                if let Heard::Opened { channel, service } = heard {
-                    self.opened(channel, service);
-                } else if heard == Heard::Stale {
-                    self.note("stale");
-                }
-            }
-        }
-    }
-
-    fn on_attach(
-        &mut self,
-        id: LinkId,
-        generation: u64,
-        next: ChannelId,
-        standings: &[via6_core::frame::Standing],
-    ) {
-        let answer = self
-            .hosts
-            .attach(&7, id, generation, (next, standings), self.now);
-        let frame = match answer {
-            Ok(took) => {
-                self.host_lost(took.replaced);
-                took.frame
-            }
-            Err(AttachError::Refused(code)) => Frame::Refused { code, message: "" },
-            Err(AttachError::Broken(error)) => panic!("{error}"),
-        };
-        let mut bytes = Vec::new();
-        frame.write(&mut bytes).unwrap();
-        let transport = self
-            .transports
-            .iter_mut()
-            .find(|t| t.generation == generation);
-        transport
-            .unwrap()
-            .down
-            .send(false, via6_core::link::Carrier::Control, &bytes);
-    }
-
-    fn opened(&mut self, channel: ChannelId, service: ServiceId) {
-        let (link, now) = (self.link, self.now);
-        let key = (link, channel.0);
-        if service == UNKNOWN {
-            self.host(link)
-                .unwrap()
-                .refuse(channel, Reset::Service, now);
-            self.sessions.get_mut(&key).unwrap().was_refused = Some(Reset::Service);
-            self.note("refused service");
-        } else {
-            let game = Game::new(&mut self.rng, self.most);
-            let session = self.sessions.get_mut(&key).unwrap();
-            assert!(session.ends[HOST].is_none(), "{channel} was opened twice");
-            session.ends[HOST] = Some(game);
-        }
-    }
-
     fn lose_all(&mut self) {
         for session in self.sessions.values_mut() {
             session.is_lost = true;
@@ -434,75 +247,6 @@ impl World {
         self.link += 1;
         self.joiner = Link::new(Role::Joiner, id_of(self.link), self.limits, self.now);
         self.note("ended at the joiner");
-    }
-
-    // What the games do.
-
-    /// A game writes, reads, or notices an end.
-    pub fn play_some(&mut self) {
-        let keys: Vec<_> = self.sessions.keys().copied().collect();
-        if !keys.is_empty() {
-            let key = self.rng.choose(&keys);
-            let side = self.rng.below(2) as usize;
-            self.play(key, side);
-        }
-    }
-
-    fn play(&mut self, key: (u64, u32), side: usize) {
-        let Some(mut game) = self.sessions[&key].ends[side].filter(|game| !game.is_gone) else {
-            return;
-        };
-        let now = self.now;
-        let id = ChannelId(key.1);
-        let mut rng = Rng::new(self.rng.next());
-        let Some(link) = self.side(side, key.0) else {
-            return;
-        };
-        let room = link.can_take(id) as u64;
-        let wants = (game.total - game.written).min(rng.below(3_000) + 1);
-        let bytes: Vec<u8> = (0..wants.min(room))
-            .map(|i| byte(key, side == JOINER, game.written + i))
-            .collect();
-        game.written += link.take(id, &bytes) as u64;
-        let is_broken = link
-            .end_of(id)
-            .is_some_and(|end| matches!(end, End::Reset(_)));
-        if game.written == game.total && !game.has_ended && !is_broken && rng.one_in(2) {
-            game.has_ended = true;
-            match game.plan {
-                Plan::Finish => link.finish(id),
-                Plan::Reset => link.reset(id, Reset::Game),
-                Plan::Abort => link.abort(id, Reset::Dead),
-            }
-            game.is_gone = game.plan != Plan::Finish;
-        }
-        if !game.is_gone && rng.one_in(game.pace) {
-            let [first, second] = link.readable(id);
-            let count = rng.below((first.len() + second.len()) as u64 + 1) as usize;
-            for (i, found) in first.iter().chain(second).take(count).enumerate() {
-                let expected = byte(key, side != JOINER, game.read + i as u64);
-                assert_eq!(*found, expected, "byte {} of {key:?}", game.read + i as u64);
-            }
-            link.taken(id, count, now);
-            game.read += count as u64;
-        }
-        let end = if game.is_gone { None } else { link.end_of(id) };
-        game.is_gone |= matches!(end, Some(End::Reset(_))) || (end.is_some() && game.has_ended);
-        if game.is_gone {
-            link.release(id, now);
-        }
-        let session = self.sessions.get_mut(&key).unwrap();
-        session.ends[side] = Some(game);
-        if let Some(end) = end
-            && game.saw != Some(end)
-        {
-            session.check_end(side, end);
-            session.ends[side].as_mut().unwrap().saw = Some(end);
-            self.note(match end {
-                End::Fin => "fin",
-                End::Reset(_) => "reset",
-            });
-        }
     }
 
     // What must hold.
@@ -584,17 +328,6 @@ impl World {
         self.after_joiner();
         self.note("closed");
     }
-}
-
-/// The frames in `input`, each as its bytes.
-fn owned(decoder: &mut Decoder, input: &mut &[u8]) -> Vec<Vec<u8>> {
-    let mut frames = Vec::new();
-    while let Some(frame) = decoder.next(input).unwrap() {
-        let mut bytes = Vec::new();
-        frame.write(&mut bytes).unwrap();
-        frames.push(bytes);
-    }
-    frames
 }
 
 /// Limits so small that a few hundred bytes meet each of them.
