@@ -1,5 +1,5 @@
-//! Whatever comes over a stream or in a datagram: it is frames, and each is written again as a frame that reads the same;
-//! or it is a typed error. No more is kept than one frame.
+//! Whatever comes over a stream or in a datagram: it is frames, and each is written again as a frame that
+//! reads the same; or it is a typed error. No more is kept than one frame.
 //!
 //! The first byte says how the rest is cut into pieces, and whether it is a datagram.
 

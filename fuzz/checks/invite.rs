@@ -1,5 +1,5 @@
-//! Whatever is pasted for an invite: it is one, and reads the same from how it is written; or it is explained,
-//! without repeating it.
+//! Whatever is pasted for an invite: it is one, and reads the same from how it is written; or it is
+//! explained, without repeating it.
 
 use via6_core::invite::{Invite, PREFIX};
 

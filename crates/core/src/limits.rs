@@ -237,8 +237,8 @@ pub const INVITE_ADDRESSES_MAX: usize = 3;
 /// would make an invite that no chat program leaves in one piece.
 pub const INVITE_NAME_MAX: usize = 100;
 
-/// Bytes of the body of a frame: as much as one TLS record carries. A longer one breaks the protocol. Bounds
-/// what a receiver keeps of a frame that has come in part.
+/// Bytes of the body of a frame: as much as one TLS record carries. A longer one breaks the protocol.
+/// Bounds what a receiver keeps of a frame that has come in part.
 pub const FRAME_BODY_MAX: usize = 16 * 1024;
 
 /// Channels of a link at a time; one more is refused. A player needs one for each game connection, and
@@ -293,8 +293,8 @@ pub const CHANNEL_SPARE: usize = 4 * 1024;
 /// A channel with no more than this to send goes before those in bulk: a game message, or the end of one.
 pub const TURN_SMALL: usize = 1200;
 
-/// Turns of small channels in a row after which one in bulk has its turn, so that many chatty games do not stop a
-/// download altogether.
+/// Turns of small channels in a row after which one in bulk has its turn, so that many chatty games do
+/// not stop a download altogether.
 pub const TURN_SMALL_RUN: u32 = 32;
 
 /// How often a joiner with channels asks whether the host is there.
@@ -306,7 +306,8 @@ pub const LINK_PING_IDLE: Duration = Duration::from_secs(15);
 /// Silence after which a link is suspect, and the joiner looks for another way.
 pub const LINK_SUSPECT: Duration = Duration::from_secs(3);
 
-/// Silence after which a link ends. Games give up after 30 s (Minecraft), and then it is better to know why.
+/// Silence after which a link ends. Games give up after 30 s (Minecraft), and then it is better to know
+/// why.
 pub const LINK_HOLD: Duration = Duration::from_secs(25);
 
 /// Links of a host at a time; further ones are refused.

@@ -178,6 +178,34 @@ fn a_download_to_a_player_who_left_stops_at_once() {
 }
 
 #[test]
+fn a_reset_behind_bytes_that_nobody_takes_can_be_hurried() {
+    let now = clock();
+    let (mut joiner, mut host) = pair(LinkLimits::default(), now);
+    let id = joiner.open(ServiceId(1), now).unwrap();
+    joiner.take(id, &vec![7; 100_000]);
+    hear_all(&mut host, &drain(&mut joiner, now), now);
+    joiner.reset(id, Reset::Game);
+    hear_all(&mut host, &drain(&mut joiner, now), now);
+    assert_eq!(
+        host.end_of(id),
+        None,
+        "the game does not read, so the reset waits"
+    );
+    hear_all(&mut joiner, &drain(&mut host, now + SECOND), now);
+    assert_eq!(joiner.kept(id), 100_000 - CHANNEL_WINDOW_FIRST);
+    joiner.abort(id, Reset::Game);
+    hear_all(&mut host, &drain(&mut joiner, now), now);
+    let [first, second] = host.readable(id);
+    assert_eq!(
+        first.len() + second.len(),
+        CHANNEL_WINDOW_FIRST,
+        "what was sent is still for the game"
+    );
+    host.taken(id, CHANNEL_WINDOW_FIRST, now);
+    assert_eq!(host.end_of(id), Some(End::Reset(Reset::Game)));
+}
+
+#[test]
 fn more_channels_than_there_may_be_are_refused_and_nothing_is_kept() {
     let now = clock();
     let (_, mut host) = pair(small_limits(), now);

@@ -1,8 +1,8 @@
-//! Seeded simulation of both ends of a sealed link over transports that are slow, cut at any byte, replaced while
-//! they live, silent, or gone without a word; with copies in the fast lane that come late, twice or never; with
-//! hosts that are restarted; and with games that pause, half-close and break. Every byte must come once and in order,
-//! every end be the one that was made, memory stay within its bounds, and everything come to an end when the world
-//! calms down.
+//! Seeded simulation of both ends of a sealed link over transports that are slow, cut at any byte,
+//! replaced while they live, silent, or gone without a word; with copies in the fast lane that come late,
+//! twice or never; with hosts that are restarted; and with games that pause, half-close and break. Every
+//! byte must come once and in order, every end be the one that was made, memory stay within its bounds,
+//! and everything come to an end when the world calms down.
 //!
 //! A failure prints its seed: `VIA6_SIM_SEED=n` runs that alone, `VIA6_SIM_SEEDS=n` as many (default 1500).
 

@@ -208,7 +208,12 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_frame_does_no_harm(frame in on_stream(), at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<prop::sample::Index>()) {
+    fn a_damaged_frame_does_no_harm(
+        frame in on_stream(),
+        at in any::<prop::sample::Index>(),
+        to in any::<u8>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let mut bytes = written(&frame);
         let at = at.index(bytes.len());
         bytes[at] = to;

@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
 
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use via6_core::addr::DnsName;
 use via6_core::invite::{Fingerprint, Invite, InviteError, PREFIX, Secret};
 use via6_core::limits::{INVITE_ADDRESSES_MAX, INVITE_NAME_MAX, INVITE_TEXT_MAX};
@@ -225,8 +225,13 @@ proptest! {
     #[test]
     fn breaks_and_quotation_marks_do_no_harm(
         invite in invite(),
-        breaks in proptest::collection::vec((any::<prop::sample::Index>(), select(vec![" ", "\n", "\r\n> ", "\u{ad}", "\n| ", "\t"])), 0..5),
-        around in select(vec![("", ""), ("'", "'"), ("(", ")"), ("hi: ", " bye"), ("\u{feff}", "."), ("*", "*")]),
+        breaks in proptest::collection::vec(
+            (any::<Index>(), select(vec![" ", "\n", "\r\n> ", "\u{ad}", "\n| ", "\t"])),
+            0..5,
+        ),
+        around in select(vec![
+            ("", ""), ("'", "'"), ("(", ")"), ("hi: ", " bye"), ("\u{feff}", "."), ("*", "*"),
+        ]),
         upper in any::<bool>(),
     ) {
         let mut text = invite.to_text();
@@ -244,19 +249,28 @@ proptest! {
     }
 
     #[test]
-    fn one_wrong_character_is_named(invite in invite(), at in any::<prop::sample::Index>(), by in 1_usize..32) {
+    fn one_wrong_character_is_named(
+        invite in invite(),
+        at in any::<Index>(),
+        by in 1_usize..32,
+    ) {
         let text = invite.to_text();
         // The first three say which version it is and how long.
         let at = 3 + at.index(text.len() - PREFIX.len() - 3);
         let found = Invite::parse(&damage(&text, at, by));
-        let is_length = matches!(found, Err(InviteError::CutShort { .. } | InviteError::Overlong { .. } | InviteError::Damaged { at: None }));
+        let is_length = matches!(
+            found,
+            Err(InviteError::CutShort { .. }
+                | InviteError::Overlong { .. }
+                | InviteError::Damaged { at: None })
+        );
         if !(invite.name().is_some() && is_length) {
             prop_assert_eq!(found, Err(InviteError::Damaged { at: Some(PREFIX.len() + at + 1) }));
         }
     }
 
     #[test]
-    fn an_invite_that_is_cut_says_so(invite in invite(), at in any::<prop::sample::Index>()) {
+    fn an_invite_that_is_cut_says_so(invite in invite(), at in any::<Index>()) {
         let text = invite.to_text();
         let end = PREFIX.len() + 1 + at.index(text.len() - PREFIX.len() - 1);
         let error = Invite::parse(&text[..end]).unwrap_err();
@@ -264,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn two_swapped_characters_are_noticed(invite in invite(), at in any::<prop::sample::Index>()) {
+    fn two_swapped_characters_are_noticed(invite in invite(), at in any::<Index>()) {
         let text = invite.to_text();
         let at = PREFIX.len() + 1 + at.index(text.len() - PREFIX.len() - 2);
         let mut bytes = text.clone().into_bytes();

@@ -1,5 +1,5 @@
-//! No frame that a peer can send does harm: a link that hears any frames, in any order and of any generation,
-//! never panics, keeps its invariants, and answers within its bounds.
+//! No frame that a peer can send does harm: a link that hears any frames, in any order and of any
+//! generation, never panics, keeps its invariants, and answers within its bounds.
 
 #![allow(
     clippy::unwrap_used,

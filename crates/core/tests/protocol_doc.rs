@@ -1,4 +1,5 @@
-//! docs/reference/protocol.md says what the code does: its test vectors, its frame types, its codes, its bounds.
+//! docs/reference/protocol.md says what the code does: its test vectors, its frame types, its codes, its
+//! bounds.
 
 #![allow(
     clippy::unwrap_used,

@@ -14,9 +14,9 @@
 //!   a side:   both settled ─▶ done (and says so) ── the other is done ─▶ forgotten
 //! ```
 //!
-//! Each end is so remembered by one side until the other has it. RST comes after the bytes that
-//! the game's system had accepted, and settles the opposite direction too: nobody is left to take it, and the one whose game broke
-//! says so at once (*deaf*), so that a download to nobody stops.
+//! Each end is so remembered by one side until the other has it. RST comes after the bytes that the
+//! game's system had accepted, and settles the opposite direction too: nobody is left to take it, and the
+//! one whose game broke says so at once (*deaf*), so that a download to nobody stops.
 //!
 //! Not here: which transport carries it, which channel has its turn, sockets.
 
@@ -161,7 +161,8 @@ impl Channel {
         }
     }
 
-    /// The same as [`reset`](Self::reset), for when the other side no longer takes anything: what was never sent is given up.
+    /// The same as [`reset`](Self::reset), for when the other side no longer takes anything: what was
+    /// never sent is given up.
     pub fn abort(&mut self, code: Reset) {
         self.reset(code);
         self.outbound.give_up_unsent();

@@ -5,7 +5,9 @@ use std::fmt;
 
 /// Gives an enum its numbers and words, and one variant for all numbers it does not know.
 macro_rules! codes {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $code:literal => $label:literal,)+ }) => {
+    ($(#[$meta:meta])* $name:ident {
+        $($(#[$doc:meta])* $variant:ident = $code:literal => $label:literal,)+
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         pub enum $name {

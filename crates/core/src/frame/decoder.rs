@@ -1,8 +1,8 @@
 //! Cuts a stream of bytes into frames, however it comes in pieces.
 //!
-//! A frame that is whole in what was received is read where it lies. Only one that has come in part is copied, and
-//! no more of it than has come: an idle stream keeps nothing, and no length that a peer claims makes us
-//! allocate.
+//! A frame that is whole in what was received is read where it lies. Only one that has come in part is
+//! copied, and no more of it than has come: an idle stream keeps nothing, and no length that a peer
+//! claims makes us allocate.
 
 use super::error::FrameError;
 use super::{Frame, HEADER, read};

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Reading checks what a frame is by itself: its length, its ranges, its text. What it means at this
-//! moment is for `link` and `channel`. Payloads and messages are borrowed from where they were received; what is
-//! allocated is bounded by the body that came.
+//! moment is for `link` and `channel`. Payloads and messages are borrowed from where they were received;
+//! what is allocated is bounded by the body that came.
 
 mod code;
 mod decoder;

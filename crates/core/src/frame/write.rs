@@ -173,8 +173,8 @@ impl Frame<'_> {
     }
 }
 
-/// Appends a DATA frame whose bytes are in two pieces, as a ring has them. They are 1 to 16,372 together, or nothing is
-/// written.
+/// Appends a DATA frame whose bytes are in two pieces, as a ring has them. They are 1 to 16,372 together,
+/// or nothing is written.
 pub fn write_data(out: &mut Vec<u8>, channel: ChannelId, offset: u64, [first, second]: [&[u8]; 2]) {
     let bytes = first.len() + second.len();
     if bytes == 0 || bytes > DATA_MAX {

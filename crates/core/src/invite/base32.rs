@@ -1,7 +1,8 @@
 //! Crockford's base 32 and the checksum over it: bytes as letters and digits that survive being read
 //! aloud, capitalised, and typed by hand.
 
-/// The 32 characters, in the order of their values. Without `i`, `l` and `o`, which are read as digits, and `u`.
+/// The 32 characters, in the order of their values. Without `i`, `l` and `o`, which are read as digits,
+/// and `u`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Bits of one character.

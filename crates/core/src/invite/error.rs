@@ -38,8 +38,8 @@ pub enum InviteError {
     /// The checksum, or something that it protects, is wrong.
     #[error("the invite is damaged{}", place(*at))]
     Damaged {
-        /// The only character that explains it, counted from 1 at the `v` of `via6:`; `None` if more than one must be
-        /// wrong.
+        /// The only character that explains it, counted from 1 at the `v` of `via6:`; `None` if more than
+        /// one must be wrong.
         at: Option<usize>,
     },
     /// Written by a later via6.
@@ -83,8 +83,8 @@ impl InviteError {
                 "ask the host for the line that `via6 host` prints; it looks like via6 join via6:1…"
             }
             Self::CutShort { .. } => {
-                "copy it again from `via6:` to its last character; if it was cut on the way, ask the host to send it in \
-                 a message of its own"
+                "copy it again from `via6:` to its last character; if it was cut on the way, ask the host to \
+                 send it in a message of its own"
             }
             Self::Overlong { .. } => "copy it again, and nothing that follows it",
             Self::Damaged { .. } => {

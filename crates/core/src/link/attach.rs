@@ -1,5 +1,5 @@
-//! A new transport takes the link over: what each side does with the channels that both know, and with those
-//! that only one knows.
+//! A new transport takes the link over: what each side does with the channels that both know, and with
+//! those that only one knows.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -65,8 +65,8 @@ impl Link {
         Ok(Heard::Nothing)
     }
 
-    /// A lane frame came in a datagram of the transport of `generation`: copies, which may come at any time or
-    /// never, and so may have gaps before them.
+    /// A lane frame came in a datagram of the transport of `generation`: copies, which may come at any
+    /// time or never, and so may have gaps before them.
     pub fn on_lane(
         &mut self,
         generation: u64,

@@ -1,8 +1,8 @@
 //! A sealed link: what a joiner and a host share beyond the life of any one transport.
 //!
 //! A [`Link`] has the channels of one joiner's process and knows which transport, named by its
-//! *generation*, carries them. A new transport takes over at once; both sides then say what they have of each
-//! channel, and go on from there. What still comes from an older transport is ignored.
+//! *generation*, carries them. A new transport takes over at once; both sides then say what they have of
+//! each channel, and go on from there. What still comes from an older transport is ignored.
 //!
 //! ```text
 //!              on_attach / on_attached                silence 3 s

@@ -19,8 +19,8 @@ const SMALL: usize = 0;
 const BULK: usize = 1;
 
 impl Link {
-    /// Appends the frames of one turn to `out`, at most `room` bytes, and says which stream they are for. `None`
-    /// if there is nothing to send, nothing to carry it, or less room than a turn needs.
+    /// Appends the frames of one turn to `out`, at most `room` bytes, and says which stream they are for.
+    /// `None` if there is nothing to send, nothing to carry it, or less room than a turn needs.
     pub fn transmit(&mut self, room: usize, now: Instant, out: &mut Vec<u8>) -> Option<Carrier> {
         if !self.is_attached || room < ROOM_MIN {
             return None;

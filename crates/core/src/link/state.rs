@@ -202,6 +202,13 @@ impl Link {
         }
     }
 
+    /// Bytes that the other side does not have yet. While a session that broke is flushed, this sinks; if
+    /// it does not, [`abort`](Self::abort) is what is left.
+    #[must_use]
+    pub fn kept(&self, id: ChannelId) -> usize {
+        self.slots.get(&id).map_or(0, |slot| slot.channel.kept())
+    }
+
     /// Bytes for the game, in two pieces.
     #[must_use]
     pub fn readable(&self, id: ChannelId) -> [&[u8]; 2] {
@@ -307,7 +314,8 @@ impl Link {
         }
     }
 
-    /// When to call [`on_time`](Self::on_time) and [`transmit`](Self::transmit) next. `None` when it has ended.
+    /// When to call [`on_time`](Self::on_time) and [`transmit`](Self::transmit) next. `None` when it has
+    /// ended.
     #[must_use]
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let pings = self.role == Role::Joiner && self.is_attached;

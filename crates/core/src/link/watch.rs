@@ -1,7 +1,7 @@
 //! Is the other side there? Silence makes a link suspect, and then ends it.
 //!
-//! Without channels pings are rare, so silence means little: it counts from the moment there are channels, and until
-//! then one more ping interval is granted.
+//! Without channels pings are rare, so silence means little: it counts from the moment there are
+//! channels, and until then one more ping interval is granted.
 
 use std::time::{Duration, Instant};
 

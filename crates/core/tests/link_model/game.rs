@@ -1,7 +1,7 @@
 //! The games at both ends: what each wrote, read, and saw of ends. The shadow of a channel.
 //!
-//! The bytes of a direction are a function of their place, so a byte too few, too many, or out of order shows at
-//! once, and nothing need be remembered.
+//! The bytes of a direction are a function of their place, so a byte too few, too many, or out of order
+//! shows at once, and nothing need be remembered.
 
 use via6_core::channel::End;
 use via6_core::frame::Reset;

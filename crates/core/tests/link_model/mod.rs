@@ -1,4 +1,5 @@
-//! Two ends of a sealed link, the games behind them, and everything that can happen to what is between them.
+//! Two ends of a sealed link, the games behind them, and everything that can happen to what is between
+//! them.
 //!
 //! The shell of this model is as small as one can be: it moves bytes, and does what the link says.
 
@@ -259,8 +260,8 @@ impl World {
         }
     }
 
-    /// From here on nothing breaks, games read what there is, and transports are made when they are needed. Everything
-    /// must come to its end, and be forgotten on both sides.
+    /// From here on nothing breaks, games read what there is, and transports are made when they are
+    /// needed. Everything must come to its end, and be forgotten on both sides.
     pub fn calm(&mut self) {
         for key in self.sessions.keys().copied().collect::<Vec<_>>() {
             for game in self

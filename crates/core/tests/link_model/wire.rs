@@ -1,5 +1,5 @@
-//! Transports: streams that keep their order, may be cut at any byte in each direction, and may live on beside
-//! their successors; and datagrams that are lost, doubled and swapped.
+//! Transports: streams that keep their order, may be cut at any byte in each direction, and may live on
+//! beside their successors; and datagrams that are lost, doubled and swapped.
 
 use std::collections::BTreeMap;
 
