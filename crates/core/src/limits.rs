@@ -310,6 +310,11 @@ pub const LINK_SUSPECT: Duration = Duration::from_secs(3);
 /// why.
 pub const LINK_HOLD: Duration = Duration::from_secs(25);
 
+/// Bytes that may come on all links of a host ahead of what the games take, and as many that it keeps
+/// until they are acknowledged. Each link has an equal share, and no more than [`LINK_WINDOW_MAX`]: so up to
+/// 16 players notice nothing of it.
+pub const HOST_WINDOW_MAX: usize = 256 * 1024 * 1024;
+
 /// Links of a host at a time; further ones are refused.
 pub const LINKS_MAX: usize = 256;
 

@@ -13,8 +13,8 @@ use link_pair::{ID, SECOND, clock, drain, hear_all, pair, small_limits, turns};
 use via6_core::channel::{Channel, ChannelLimits, End, Violation};
 use via6_core::frame::{ChannelId, Closed, Frame, LinkId, Refusal, Reset, ServiceId, Standing};
 use via6_core::limits::{
-    CHANNEL_SPARE, CHANNEL_WINDOW_FIRST, FRAME_BODY_MAX, LINKS_MAX, LINKS_PER_IDENTITY,
-    TURN_SMALL_RUN,
+    CHANNEL_SPARE, CHANNEL_WINDOW_FIRST, FRAME_BODY_MAX, HOST_WINDOW_MAX, LINK_KEPT_MAX, LINKS_MAX,
+    LINKS_PER_IDENTITY, TURN_SMALL_RUN,
 };
 use via6_core::link::{AttachError, Carrier, Heard, LinkError, LinkLimits, Links};
 
@@ -290,6 +290,38 @@ fn an_attach_is_refused_by_generation_owner_and_number() {
     assert_eq!(links.end_identity(&"alice", Closed::Kicked, now).len(), 2);
     assert_eq!(links.on_time(now + 60 * SECOND).len(), 1);
     assert!(links.is_empty());
+}
+
+#[test]
+fn many_links_have_less_memory_each() {
+    let now = clock();
+    let first = LinkId([0; 16]);
+    let room_beside = |others: usize| {
+        let mut links = Links::new(LinkLimits::default(), LINKS_MAX, LINKS_PER_IDENTITY);
+        for number in 0..=others {
+            let id = LinkId((number as u128).to_be_bytes());
+            let took = links.attach(&number, id, 1, (ChannelId(0), &[]), now);
+            assert!(took.is_ok());
+        }
+        let link = links.get_mut(first).unwrap();
+        for id in 0..64 {
+            let open = Frame::Open {
+                channel: ChannelId(id),
+                service: ServiceId(1),
+            };
+            let _opened = link.on_frame(1, open, now).unwrap();
+            let room = link.can_take(ChannelId(id));
+            link.take(ChannelId(id), &vec![0; room]);
+        }
+        let kept: usize = (0..64).map(|id| link.kept(ChannelId(id))).sum();
+        assert!((0..64).all(|id| link.kept(ChannelId(id)) >= CHANNEL_WINDOW_FIRST));
+        kept
+    };
+    let (alone, few, many) = (room_beside(0), room_beside(15), room_beside(127));
+    assert_eq!(alone, few, "16 players notice nothing of it");
+    assert!(alone >= LINK_KEPT_MAX);
+    let share = HOST_WINDOW_MAX / 128 + 64 * CHANNEL_WINDOW_FIRST;
+    assert!(many <= share, "{many} bytes of a share of {share}");
 }
 
 #[test]

@@ -333,6 +333,10 @@ fn the_bounds_are_those_of_the_code() {
             "sent and not acknowledged, of a channel",
             limits::CHANNEL_KEPT_MAX,
         ),
+        format!(
+            "| the same, of all links of a host | {} bytes,",
+            thousands(limits::HOST_WINDOW_MAX)
+        ),
         format!("| channels of a link | {} |", limits::LINK_CHANNELS_MAX),
         format!("| links of an identity | {} |", limits::LINKS_PER_IDENTITY),
         format!("| links of a host | {} |", limits::LINKS_MAX),

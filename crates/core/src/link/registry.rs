@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{AttachError, Link, LinkLimits, Role};
 use crate::frame::{ChannelId, Closed, Frame, LinkId, Refusal, Standing};
-use crate::limits::{LINKS_MAX, LINKS_PER_IDENTITY};
+use crate::limits::{HOST_WINDOW_MAX, LINKS_MAX, LINKS_PER_IDENTITY};
 
 /// A transport took over a link.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ impl<K: Clone + Eq + Hash> Links<K> {
             .filter_map(|id| self.end(id, Closed::Replaced, now));
         let replaced = replaced.collect();
         self.by_id.insert(id, (identity.clone(), link));
+        self.share();
         Ok(TookOver { frame, replaced })
     }
 
@@ -96,6 +97,7 @@ impl<K: Clone + Eq + Hash> Links<K> {
     pub fn end(&mut self, id: LinkId, why: Closed, now: Instant) -> Option<Link> {
         let (_, mut link) = self.by_id.remove(&id)?;
         link.end(why, now);
+        self.share();
         Some(link)
     }
 
@@ -126,6 +128,14 @@ impl<K: Clone + Eq + Hash> Links<K> {
         ids.into_iter()
             .filter_map(|id| self.end(id, why, now))
             .collect()
+    }
+
+    /// Memory is for all alike: many links have less each.
+    fn share(&mut self) {
+        let share = HOST_WINDOW_MAX / self.by_id.len().max(1);
+        for (_, link) in self.by_id.values_mut() {
+            link.set_share(share);
+        }
     }
 
     /// How many there are.

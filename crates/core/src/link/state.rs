@@ -78,6 +78,8 @@ pub struct Link {
     pub(super) tell_at: Option<Instant>,
     kept: usize,
     window: usize,
+    /// Its part of what a host has for all links.
+    share: usize,
 }
 
 impl Link {
@@ -105,6 +107,7 @@ impl Link {
             tell_at: None,
             kept: 0,
             window: 0,
+            share: usize::MAX,
         }
     }
 
@@ -123,6 +126,12 @@ impl Link {
     /// The host said how long it holds.
     pub fn set_hold(&mut self, hold: Duration) {
         self.limits.hold = hold;
+    }
+
+    /// How much all channels together may keep, and receive ahead of the games, from here on. What was granted
+    /// is not taken back.
+    pub(super) fn set_share(&mut self, bytes: usize) {
+        self.share = bytes;
     }
 
     // Channels.
@@ -162,7 +171,11 @@ impl Link {
         let Some(slot) = self.slots.get(&id) else {
             return 0;
         };
-        let shared = self.limits.kept_max.saturating_sub(self.kept);
+        let shared = self
+            .limits
+            .kept_max
+            .min(self.share)
+            .saturating_sub(self.kept);
         let own = self
             .limits
             .channel
@@ -219,7 +232,11 @@ impl Link {
 
     /// The game took `count` of them.
     pub fn taken(&mut self, id: ChannelId, count: usize, now: Instant) {
-        let may_grow = self.limits.window_max.saturating_sub(self.window);
+        let may_grow = self
+            .limits
+            .window_max
+            .min(self.share)
+            .saturating_sub(self.window);
         self.with(id, |slot| slot.channel.taken(count, may_grow, now));
     }
 
