@@ -1,5 +1,5 @@
 //! The sans-I/O heart of via6: what people write for an address, every bound, every reason for an
-//! end or a drop, and the UDP flow table.
+//! end or a drop, the UDP flow table, and sealed links.
 //!
 //! Nothing here opens a socket, reads a clock, draws a random number or prints: time and datagram
 //! sizes come in as arguments, decisions go out as values. The shell that performs them is
@@ -9,11 +9,15 @@
 
 pub mod addr;
 pub mod admission;
+pub mod channel;
 pub mod counts;
 pub mod flow;
+pub mod frame;
 pub mod histogram;
+pub mod invite;
 mod ledger;
 pub mod limits;
+pub mod link;
 pub mod liveness;
 pub mod prefix;
 pub mod rate;

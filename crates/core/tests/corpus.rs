@@ -21,6 +21,10 @@ use std::path::Path;
 mod address;
 #[path = "../../../fuzz/checks/flow_ops.rs"]
 mod flow_ops;
+#[path = "../../../fuzz/checks/frame.rs"]
+mod frame;
+#[path = "../../../fuzz/checks/invite.rs"]
+mod invite;
 
 use flow_ops::flow_model::{Seen, assert_saw_every_kind};
 
@@ -43,6 +47,16 @@ fn replay(target: &str, mut check: impl FnMut(&[u8])) {
 #[test]
 fn addresses() {
     replay("address", address::check);
+}
+
+#[test]
+fn frames() {
+    replay("frame", frame::check);
+}
+
+#[test]
+fn invites() {
+    replay("invite", invite::check);
 }
 
 #[test]

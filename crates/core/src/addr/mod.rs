@@ -40,6 +40,7 @@ pub use host::{DnsName, Host, Zone};
 pub use listen::Listen;
 pub use network::Network;
 pub use scope::{Scope, scope};
+pub(crate) use tidy::{OPENING, is_invisible, plain};
 
 /// Longest text looked at, in bytes: a DNS name is at most 253, the rest is what a chat program may
 /// put around it. Anything longer is refused unread.

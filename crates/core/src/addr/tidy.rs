@@ -10,7 +10,7 @@ use super::excerpt::Excerpt;
 use super::{invite, pasted};
 
 /// Begin a quotation in some language or markup. cmd.exe passes on single quotes as they are.
-pub(super) const OPENING: &[char] = &[
+pub(crate) const OPENING: &[char] = &[
     '\'', '"', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»', '‹', '›', '<', '(',
 ];
 
@@ -89,7 +89,7 @@ fn is_cut(text: &str) -> bool {
 
 /// Zero-width spaces and joiners, soft hyphens, direction marks, variation selectors, byte-order
 /// mark.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
@@ -104,7 +104,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// The ASCII character that was meant; a blank or a line end for each kind of white space.
-fn plain(c: char) -> char {
+pub(crate) fn plain(c: char) -> char {
     match c {
         '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
         _ if c.is_whitespace() => ' ',
