@@ -7,7 +7,7 @@ use super::Rate;
 // Output ---------------------------------------------------------------------------------------
 
 /// Flows of one relay that its log tells of, two lines each: per second, and at once. A full server
-/// that restarts is told of whole; whoever forges addresses, [`FLOW_RATE`] a second, writes about 15 MB
+/// that restarts is told of whole; whoever forges addresses, [`FLOW_RATE`](super::FLOW_RATE) a second, writes about 15 MB
 /// a day. The others are counted.
 pub const FLOW_LINES: Rate = Rate {
     per_second: 1,
