@@ -43,8 +43,10 @@ pub(super) struct Everyday<'a> {
 enum Then {
     /// It carried the work to its end.
     Done(Result<(), Failure>),
-    /// It is about to end: the work is to be claimed anew.
+    /// It is about to end, and has not begun: the work is to be claimed anew.
     Again,
+    /// It has carried the work, and ends: the same.
+    HandedBack,
     /// It has no room, at least for the moment.
     Busy(Refusal),
     /// It cannot be talked with.
@@ -96,6 +98,8 @@ impl Everyday<'_> {
                     }
                     sleep(CONTROL_RETRY).await;
                 }
+                // Maybe hours later: what was waited for before is over.
+                Then::HandedBack => (until, room_until) = (None, None),
                 Then::Busy(refusal) => {
                     let until =
                         *room_until.get_or_insert_with(|| Instant::now() + CONTROL_PATIENCE);
@@ -182,7 +186,7 @@ impl Everyday<'_> {
                     narrator.say(&format!(
                         "The via6 that carried this (process {pid}) ends; this one goes on with it."
                     ));
-                    return Then::Again;
+                    return Then::HandedBack;
                 }
             }
         }
