@@ -58,7 +58,7 @@ mod ticket;
 mod udp;
 
 pub use descriptors::{Descriptors, Lease};
-pub use dial::{Attempts, DialError, dial};
+pub use dial::{Attempts, DialError, dial, look_up};
 pub use elsewhere::{Arrival, Outlet, Seat};
 pub use engine::Engine;
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};

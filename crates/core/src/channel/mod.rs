@@ -195,6 +195,12 @@ impl Channel {
         self.inbound.end()
     }
 
+    /// It came to a reset, on whichever side.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.inbound.was_reset() || self.outbound.is_abandoned()
+    }
+
     // The other side.
 
     /// Bytes came. Returns how many of them are new.
