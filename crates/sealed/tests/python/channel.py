@@ -36,6 +36,8 @@ class Channel:
         self.limit, self.acked_received, self.granted = FIRST_LIMIT, 0, FIRST_LIMIT
         self.ack_now, self.ack_since = False, None
         self.done, self.forgotten, self.shut, self.parked, self.turn = False, False, False, False, 0
+        # The host's game broke: ours is to be reset after the last byte.
+        self.breaks = False
         link.alive.add(self)
         self.watch()
 
@@ -47,10 +49,6 @@ class Channel:
     def mute(self):
         """Nothing more is sent: the host's game broke."""
         return bool(self.come & FLAG_RST or self.theirs & FLAG_DEAF)
-
-    def breaks(self):
-        """The game is to be reset after the last byte. FIN and deaf together say so as RST does."""
-        return bool(self.come & FLAG_RST or self.come & FLAG_FIN and self.theirs & FLAG_DEAF)
 
     def grow(self):
         """Raises the limit as far as the bounds of channel and link let it."""
@@ -72,6 +70,9 @@ class Channel:
 
     def settle(self):
         """Notices that both directions are settled, and that the host's are."""
+        # FIN and deaf together say what RST does; who is done already has no use for it.
+        if not self.done and (self.come & FLAG_RST or self.come & FLAG_FIN and self.theirs & FLAG_DEAF):
+            self.breaks = True
         mine = FLAG_FIN if self.broken is None else FLAG_RST
         sending = self.mute() or self.theirs & mine
         if not self.done and sending and (self.come or self.broken is not None):
@@ -245,7 +246,7 @@ class Channel:
             pass
         except OSError as error:
             self.game_broke(error.errno)
-        if self.sock is not None and not self.to_game and self.come & FLAG_FIN and not self.shut and not self.breaks():
+        if self.sock is not None and not self.to_game and self.come & FLAG_FIN and not self.shut and not self.breaks:
             self.shut = True
             try:
                 self.sock.shutdown(socket.SHUT_WR)
@@ -270,7 +271,7 @@ class Channel:
         """Closes the game's connection if nothing more is to come or go."""
         if self.sock is None or self.to_game:
             return
-        if self.breaks():
+        if self.breaks:
             # A reset throws away what the system has not delivered yet: `tick` comes back for it.
             if struct.unpack("i", fcntl.ioctl(self.sock, termios.TIOCOUTQ, bytes(4)))[0] == 0:
                 self.reset_game()
