@@ -7,6 +7,8 @@
     reason = "shared by several test programs, which make their own games"
 )]
 
+pub mod path;
+
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::num::NonZeroU16;
@@ -14,14 +16,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::{Instant, sleep, timeout};
 use via6_core::addr::HostPort;
 use via6_core::frame::{Refusal, ServiceId};
 use via6_core::invite::{Invite, Secret};
 use via6_relay::{
-    Arrival, Descriptors, Engine, Event, Listening, Observer, Outlet, Policy, Relay, Running,
-    Settings, Shutdown, listen_tcp, listen_udp,
+    Arrival, Descriptors, Ending, Engine, Event, Listening, Observer, Outlet, Policy, Relay,
+    Running, Settings, Shutdown, listen_tcp, listen_udp,
 };
 use via6_sealed::{
     Applicant, Doorkeeper, Host, HostConfig, Identity, JoinConfig, JoinEnd, Joiner, Kind, Known,
@@ -138,6 +140,18 @@ pub struct Hosting {
     pub identity: Arc<Identity>,
     pub game: Running,
     pub service: ServiceId,
+    pub ending: Ending,
+}
+
+/// One port for TCP and UDP; another program may be quicker with one of the two.
+pub fn both_on(port: u16) -> (TcpListener, UdpSocket) {
+    for _ in 0..100 {
+        let tcp = listen_tcp(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).unwrap();
+        if let Ok(udp) = listen_udp(tcp.local_addr().unwrap()) {
+            return (tcp, udp);
+        }
+    }
+    panic!("no port that is free for both");
 }
 
 impl Hosting {
@@ -147,11 +161,10 @@ impl Hosting {
     }
 
     pub fn start_at(ground: &Ground, game: SocketAddr, port: u16, seed: [u8; 32]) -> Self {
-        let udp = listen_udp(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).unwrap();
-        let tcp = listen_tcp(udp.local_addr().unwrap()).unwrap();
+        let (tcp, udp) = both_on(port);
         let (told, doors, sessions) = <(Arc<Told>, Arc<Doors>, Arc<Sessions>)>::default();
         let identity = Arc::new(Identity::from_seed(seed).unwrap());
-        let (host, _) = Host::start(HostConfig {
+        let (host, ending) = Host::start(HostConfig {
             identity: Arc::clone(&identity),
             udp,
             tcp,
@@ -180,7 +193,14 @@ impl Hosting {
             identity,
             game: running,
             service,
+            ending,
         }
+    }
+
+    /// Ends it; its port is free then.
+    pub async fn close(self) {
+        self.host.close().await;
+        let _ = self.ending.wait().await;
     }
 
     pub fn invite(&self) -> Invite {
