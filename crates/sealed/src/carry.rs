@@ -132,13 +132,9 @@ impl Writer {
                     streams.write(id, &out).await?;
                     out.clear();
                 }
-                (Next::Send(Carrier::Control), Some(_)) => {
-                    self.outlet.write(&out).await?;
-                    out.clear();
-                }
                 // One stream for all: several turns go out in one piece.
                 (Next::Send(_), None) if out.len() + TURN_SMALL < TURN_ROOM => {}
-                (Next::Send(_), None) => {
+                (Next::Send(_), _) => {
                     self.outlet.write(&out).await?;
                     out.clear();
                 }
@@ -235,7 +231,7 @@ impl Streams {
         self.readers.spawn(async move {
             let broken = Inlet::quic(receive)
                 .each(|frame| {
-                    let id = this.belongs(&frame, &mut channel)?;
+                    let id = belongs(&frame, &mut channel)?;
                     if let Some(stream) = send.take() {
                         this.put(
                             id,
@@ -256,27 +252,6 @@ impl Streams {
                 this.has_failed.notify_one();
             }
         });
-    }
-
-    /// Which channel the stream is for: the first frame says it, and no other may come after.
-    fn belongs(
-        &self,
-        frame: &Frame<'_>,
-        channel: &mut Option<ChannelId>,
-    ) -> Result<ChannelId, Broken> {
-        let (named, may_begin) = match frame {
-            Frame::Open { channel, .. } => (*channel, true),
-            Frame::Ack(standing) => (standing.channel, true),
-            Frame::Data { channel, .. }
-            | Frame::Fin { channel, .. }
-            | Frame::Rst { channel, .. } => (*channel, false),
-            _ => return Err(LinkError::Unexpected.into()),
-        };
-        match channel {
-            None if may_begin => Ok(*channel.insert(named)),
-            Some(known) if *known == named => Ok(named),
-            _ => Err(LinkError::Unexpected.into()),
-        }
     }
 
     /// Writes one turn of a channel; the first on this connection opens its stream.
@@ -341,5 +316,22 @@ impl Streams {
 
     fn sending(&self) -> MutexGuard<'_, HashMap<ChannelId, Sending>> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which channel the stream is for: the first frame says it, and no other may come after.
+fn belongs(frame: &Frame<'_>, channel: &mut Option<ChannelId>) -> Result<ChannelId, Broken> {
+    let (named, may_begin) = match frame {
+        Frame::Open { channel, .. } => (*channel, true),
+        Frame::Ack(standing) => (standing.channel, true),
+        Frame::Data { channel, .. } | Frame::Fin { channel, .. } | Frame::Rst { channel, .. } => {
+            (*channel, false)
+        }
+        _ => return Err(LinkError::Unexpected.into()),
+    };
+    match channel {
+        None if may_begin => Ok(*channel.insert(named)),
+        Some(known) if *known == named => Ok(named),
+        _ => Err(LinkError::Unexpected.into()),
     }
 }

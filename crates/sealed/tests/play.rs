@@ -64,7 +64,7 @@ async fn a_reset_passes_in_both_directions() {
             } else {
                 (server, client)
             };
-            breaks.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            breaks.set_zero_linger().unwrap();
             drop(breaks);
             let error = soon("a reset", other.read(&mut heard)).await.unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);

@@ -26,13 +26,13 @@ impl Owner for Guest {
         };
         match heard {
             Heard::Opened { channel, service } => host.open(self.link, cable, channel, service),
-            Heard::Closed { code, .. } if code == Closed::Superseded => {}
-            Heard::Closed { code, message } => {
+            // Of one transport alone: the link goes on.
+            Heard::Closed { code, message } if code != Closed::Superseded => {
                 host.over(self.link, code, message);
             }
             // No feature that brings flows was agreed on.
             Heard::Flow(_) => return Err(LinkError::Unexpected),
-            Heard::Nothing | Heard::Stale | Heard::Services(_) | Heard::Addrs(_) => {}
+            _ => {}
         }
         Ok(())
     }

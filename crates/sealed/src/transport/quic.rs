@@ -166,7 +166,6 @@ pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io:
     Ok(Transport {
         kind: Kind::Quic,
         remote: connection.remote_address(),
-        local: connection.local_ip(),
         peer,
         exporter,
         inlet: Inlet::quic(receive),

@@ -1,8 +1,11 @@
-//! A host and joiners in one process, with real sockets on [::1] and 127.0.0.1 between them.
+//! A host and joiners in one process, with real sockets on `[::1]` and 127.0.0.1 between them.
 
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "shared by several test programs, which make their own games"
 )]
@@ -44,10 +47,8 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match timeout(DEADLINE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("never: {what}"),
-    }
+    let done = timeout(DEADLINE, future).await;
+    done.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 /// Lets in whoever knows the secret, but for those who are named.
