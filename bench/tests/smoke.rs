@@ -64,7 +64,7 @@ fn assert_measured(report: &Value, chain: &str, workloads: &[&str]) {
     }
 }
 
-const ALL: &[&str] = &[
+const TCP: &[&str] = &[
     "pingpong",
     "split",
     "game",
@@ -73,17 +73,16 @@ const ALL: &[&str] = &[
     "bulk-both-4",
     "connrate",
     "idle",
-    "udp-64",
-    "udp-512",
-    "udp-1200",
-    "udp-rate",
-    "udp-flood",
 ];
+
+const LINKS: &[&str] = &["links"];
+
+const UDP: &[&str] = &["udp-64", "udp-512", "udp-1200", "udp-rate", "udp-flood"];
 
 #[test]
 fn a_direct_connection_is_measured_by_every_workload() {
     let report = quick("direct", &[]);
-    assert_measured(&report, "direct", ALL);
+    assert_measured(&report, "direct", &[TCP, UDP].concat());
     assert!(report["machine"]["cpus"].as_u64().unwrap() > 0);
     assert_eq!(report["rounds"], 1);
 }
@@ -101,7 +100,81 @@ fn via6_is_measured_by_every_workload_when_there_is_one() {
         return;
     };
     let report = quick("via6", &["--via6", program.to_str().unwrap()]);
-    assert_measured(&report, "via6", ALL);
+    assert_measured(&report, "via6", &[TCP, LINKS, UDP].concat());
+}
+
+#[test]
+fn bare_relays_are_measured_by_every_workload_of_sessions() {
+    for chain in ["bare-tcp", "bare-tls", "bare-tls-plain", "bare-quinn"] {
+        let report = quick(chain, &[]);
+        assert_measured(&report, chain, &[TCP, LINKS].concat());
+    }
+}
+
+/// What a via6 with sealed links is called with and says, on top of a bare relay.
+const SEALED: &str = r#"#!/bin/sh
+case "$*" in
+"-q --json host "*)
+    printf '{"event":"invite","invite":"via6:%060d"}\n' "${6##*:}"
+    exec "$BARE" quic host "$6" "$4" ;;
+"-q join via6:"*)
+    port=$(echo "${3#via6:}" | sed 's/^0*//')
+    exec "$BARE" quic join "$5" "[::1]:$port" ;;
+esac
+echo 'via6 0.0.0'
+"#;
+
+/// A via6 of an earlier day.
+const OPEN_ONLY: &str = "#!/bin/sh\necho 'error: no sealed links yet'; echo 'hint: none'; exit 2\n";
+
+fn program(name: &str, script: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = std::env::temp_dir().join(format!("bench-smoke-{}-{name}", std::process::id()));
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn a_sealed_link_is_joined_by_the_invite_that_its_host_prints() {
+    let bare = env!("CARGO_BIN_EXE_via6-bench-bare");
+    let via6 = program("sealed", &SEALED.replace("$BARE", bare));
+    let arguments = ["--only", "pingpong,links", "--via6", via6.to_str().unwrap()];
+    let report = quick("via6-sealed", &arguments);
+    assert_measured(&report, "via6-sealed", &["pingpong", "links"]);
+    // It stands in for both columns: a sealed link that adds nothing to the bare relay.
+    let output = bench(
+        &[
+            &["--quick", "--chains", "via6-sealed,bare-quinn,direct"],
+            &arguments[..],
+        ]
+        .concat(),
+    );
+    let table = text(&output.stdout);
+    let (_, sealed) = table.split_once("## Sealed links beside").unwrap();
+    assert!(
+        sealed.contains("\n| round trip, 64 B, p50 µs | – | "),
+        "{table}"
+    );
+    std::fs::remove_file(via6).unwrap();
+}
+
+#[test]
+fn a_via6_without_sealed_links_is_skipped_loudly_there() {
+    let via6 = program("open-only", OPEN_ONLY);
+    let arguments = ["--quick", "--only", "connrate", "--chains"];
+    let chains = ["via6-sealed,via6-sealed-tls,direct", "--via6"];
+    let output = bench(&[&arguments[..], &chains, &[via6.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for chain in ["via6-sealed", "via6-sealed-tls"] {
+        let skipped = format!("SKIPPED {chain} (tcp): error: no sealed links yet\n");
+        assert!(
+            text(&output.stderr).contains(&skipped),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    std::fs::remove_file(via6).unwrap();
 }
 
 /// A relay that is not one of ours: this program's own echo server would be direct.
@@ -171,6 +244,7 @@ fn every_relay_that_is_installed_carries_what_it_says() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let table = text(&output.stdout);
     let rows = table.lines().filter(|line| line.starts_with("| direct |"));
+    assert!(table.contains("\n| bare-quinn |"), "{table}");
     assert_eq!(
         rows.count(),
         4,
