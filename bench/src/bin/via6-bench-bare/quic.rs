@@ -14,9 +14,9 @@ use socket2::SockRef;
 
 use crate::{copying, keys};
 
-/// Sessions of a joiner at once; later ones wait for an earlier one's end. quinn keeps some bytes
-/// for each from the start.
-const STREAMS: u32 = 4096;
+/// Sessions of a joiner at once; later ones wait for an earlier one's end. quinn has room for each
+/// from the start, some 70 bytes at the host.
+const STREAMS: u32 = 1024;
 
 /// Bytes that a stream, and a connection, may have on their way: more than loopback ever holds.
 const WINDOW: u32 = 8 << 20;
