@@ -10,72 +10,12 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod run;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_via6-bench");
-
-fn bench(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().unwrap()
-}
-
-/// Runs `--quick` on `chain` and returns its report, which was also printed as a table.
-fn quick(chain: &str, more: &[&str]) -> Value {
-    let file = std::env::temp_dir().join(format!("bench-smoke-{}-{chain}", std::process::id()));
-    let file = file.to_str().unwrap();
-    let output = bench(&[&["--quick", "--chains", chain, "--json", file], more].concat());
-    let (table, log) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{log}");
-    assert!(table.contains(&format!("\n| {chain} |")), "{table}");
-    let report = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    std::fs::remove_file(file).unwrap();
-    report
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Every workload has one row, for this chain, with every figure finite and in place.
-fn assert_measured(report: &Value, chain: &str, workloads: &[&str]) {
-    let results = report["workloads"].as_array().unwrap();
-    let names: Vec<_> = results
-        .iter()
-        .map(|one| one["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, workloads);
-    for result in results {
-        let rows = result["rows"].as_array().unwrap();
-        assert_eq!(rows.len(), 1, "{result}");
-        assert_eq!(rows[0]["chain"], chain);
-        assert_eq!(rows[0]["failure"], Value::Null, "{result}");
-        assert_eq!(rows[0]["rounds"].as_array().unwrap().len(), 1);
-        let figures = rows[0]["figures"].as_object().unwrap();
-        assert!(figures.len() >= 3, "{result}");
-        for (key, figure) in figures {
-            let best = figure["best"].as_f64();
-            assert!(
-                best.is_some_and(|best| best.is_finite() && best >= 0.0),
-                "{key}: {figure}"
-            );
-        }
-    }
-}
-
-const TCP: &[&str] = &[
-    "pingpong",
-    "split",
-    "game",
-    "bulk-down-1",
-    "bulk-up-1",
-    "bulk-both-4",
-    "connrate",
-    "idle",
-];
-
-const LINKS: &[&str] = &["links"];
+use run::{LINKS, PROGRAM, TCP, assert_measured, bench, quick, text};
 
 const UDP: &[&str] = &["udp-64", "udp-512", "udp-1200", "udp-rate", "udp-flood"];
 
@@ -101,80 +41,6 @@ fn via6_is_measured_by_every_workload_when_there_is_one() {
     };
     let report = quick("via6", &["--via6", program.to_str().unwrap()]);
     assert_measured(&report, "via6", &[TCP, LINKS, UDP].concat());
-}
-
-#[test]
-fn bare_relays_are_measured_by_every_workload_of_sessions() {
-    for chain in ["bare-tcp", "bare-tls", "bare-tls-plain", "bare-quinn"] {
-        let report = quick(chain, &[]);
-        assert_measured(&report, chain, &[TCP, LINKS].concat());
-    }
-}
-
-/// What a via6 with sealed links is called with and says, on top of a bare relay.
-const SEALED: &str = r#"#!/bin/sh
-case "$*" in
-"-q --json host "*)
-    printf '{"event":"invite","invite":"via6:%060d"}\n' "${6##*:}"
-    exec "$BARE" quic host "$6" "$4" ;;
-"-q join via6:"*)
-    port=$(echo "${3#via6:}" | sed 's/^0*//')
-    exec "$BARE" quic join "$5" "[::1]:$port" ;;
-esac
-echo 'via6 0.0.0'
-"#;
-
-/// A via6 of an earlier day.
-const OPEN_ONLY: &str = "#!/bin/sh\necho 'error: no sealed links yet'; echo 'hint: none'; exit 2\n";
-
-fn program(name: &str, script: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = std::env::temp_dir().join(format!("bench-smoke-{}-{name}", std::process::id()));
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
-#[test]
-fn a_sealed_link_is_joined_by_the_invite_that_its_host_prints() {
-    let bare = env!("CARGO_BIN_EXE_via6-bench-bare");
-    let via6 = program("sealed", &SEALED.replace("$BARE", bare));
-    let arguments = ["--only", "pingpong,links", "--via6", via6.to_str().unwrap()];
-    let report = quick("via6-sealed", &arguments);
-    assert_measured(&report, "via6-sealed", &["pingpong", "links"]);
-    // It stands in for both columns: a sealed link that adds nothing to the bare relay.
-    let output = bench(
-        &[
-            &["--quick", "--chains", "via6-sealed,bare-quinn,direct"],
-            &arguments[..],
-        ]
-        .concat(),
-    );
-    let table = text(&output.stdout);
-    let (_, sealed) = table.split_once("## Sealed links beside").unwrap();
-    assert!(
-        sealed.contains("\n| round trip, 64 B, p50 µs | – | "),
-        "{table}"
-    );
-    std::fs::remove_file(via6).unwrap();
-}
-
-#[test]
-fn a_via6_without_sealed_links_is_skipped_loudly_there() {
-    let via6 = program("open-only", OPEN_ONLY);
-    let arguments = ["--quick", "--only", "connrate", "--chains"];
-    let chains = ["via6-sealed,via6-sealed-tls,direct", "--via6"];
-    let output = bench(&[&arguments[..], &chains, &[via6.to_str().unwrap()]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    for chain in ["via6-sealed", "via6-sealed-tls"] {
-        let skipped = format!("SKIPPED {chain} (tcp): error: no sealed links yet\n");
-        assert!(
-            text(&output.stderr).contains(&skipped),
-            "{}",
-            text(&output.stderr)
-        );
-    }
-    std::fs::remove_file(via6).unwrap();
 }
 
 /// A relay that is not one of ours: this program's own echo server would be direct.

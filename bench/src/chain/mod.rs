@@ -3,6 +3,7 @@
 
 mod invite;
 mod places;
+mod relay;
 mod running;
 mod scratch;
 mod template;

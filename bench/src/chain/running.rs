@@ -4,11 +4,8 @@
 //! A command that needs an invite is started when another has printed one; otherwise they start in
 //! the order they are written in.
 
-use std::fmt;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +13,7 @@ use anyhow::{Context as _, bail};
 use nix::sys::signal::Signal;
 
 use super::places::Places;
+use super::relay::{Ended, Relay};
 use super::scratch::{Scratch, command};
 use super::{Chain, CommandLine, Protocol, invite};
 use crate::client;
@@ -33,9 +31,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Another program may take a port between its choice and its use.
 const TRIES: u32 = 3;
 
-/// Bytes shown of what a relay that failed has said.
-const LOG_SHOWN: usize = 600;
-
 /// What via6 ends with when it does not know a command or an option of it.
 const USAGE: i32 = 2;
 
@@ -51,30 +46,6 @@ pub(crate) struct Running {
     relays: Vec<Relay>,
     scratch: Scratch,
 }
-
-/// A command that was started.
-struct Relay {
-    /// As in "hop 1".
-    name: String,
-    child: Child,
-    log: PathBuf,
-}
-
-/// A relay that has ended by itself.
-#[derive(Debug)]
-struct Ended {
-    name: String,
-    status: ExitStatus,
-    said: String,
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ended ({}): {}", self.name, self.status, self.said)
-    }
-}
-
-impl std::error::Error for Ended {}
 
 /// Fills in a chain's commands and throws them away: finds what is wrong with them before the
 /// first measurement.
@@ -255,12 +226,8 @@ impl Running {
     /// Fails, with what it has said, when a relay has ended.
     pub(crate) fn ensure_running(&mut self) -> anyhow::Result<()> {
         for relay in &mut self.relays {
-            if let Some(status) = relay.child.try_wait()? {
-                bail!(Ended {
-                    name: relay.name.clone(),
-                    status,
-                    said: last_of(&relay.written()),
-                });
+            if let Some(ended) = relay.ended()? {
+                bail!(ended);
             }
         }
         Ok(())
@@ -329,30 +296,9 @@ pub(crate) struct Joiner {
     pub(crate) process: Process,
 }
 
-impl Relay {
-    fn process(&self) -> Option<Process> {
-        Process::of(self.child.id())
-    }
-
-    fn written(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-fn last_of(log: &str) -> String {
-    let mut start = log.len().saturating_sub(LOG_SHOWN);
-    while !log.is_char_boundary(start) {
-        start += 1;
-    }
-    log.get(start..)
-        .unwrap_or_default()
-        .trim()
-        .replace('\n', " | ")
-}
-
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
     use crate::server::Server;

@@ -20,7 +20,7 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}"))
 }
 
-/// The next connection. One that failed before it was taken is not the listener's end.
+/// The next connection. Where there can be none the relay ends, and with it the measurement.
 pub(crate) async fn accept(listener: &TcpListener) -> anyhow::Result<TcpStream> {
     let (stream, _) = listener.accept().await.context("cannot accept")?;
     stream.set_nodelay(true)?;
