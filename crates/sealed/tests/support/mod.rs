@@ -235,11 +235,11 @@ pub struct Joining {
 }
 
 impl Joining {
-    pub async fn start(ground: &Ground, hosting: &Hosting, transports: Transports) -> Self {
-        Self::start_as(ground, hosting.invite(), transports, "alice", [2; 32]).await
+    pub fn start(ground: &Ground, hosting: &Hosting, transports: Transports) -> Self {
+        Self::start_as(ground, hosting.invite(), transports, "alice", [2; 32])
     }
 
-    pub async fn start_as(
+    pub fn start_as(
         ground: &Ground,
         invite: Invite,
         transports: Transports,

@@ -18,7 +18,7 @@ pub struct Path {
 }
 
 impl Path {
-    pub async fn to(host: SocketAddr) -> Self {
+    pub fn to(host: SocketAddr) -> Self {
         let (tcp, udp) = super::both_on(0);
         let port = udp.local_addr().unwrap().port();
         let udp_passes = Arc::new(AtomicBool::new(true));
@@ -51,14 +51,17 @@ async fn forward_udp(outside: Arc<UdpSocket>, host: SocketAddr, passes: Arc<Atom
     let mut inside: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut buffer = vec![0; 65_536];
     while let Ok((count, from)) = outside.recv_from(&mut buffer).await {
-        if !inside.contains_key(&from) {
+        let known = inside.get(&from).cloned();
+        let to_host = if let Some(known) = known {
+            known
+        } else {
             let socket = Arc::new(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap());
             socket.connect(host).await.unwrap();
             let (back, outside) = (Arc::clone(&socket), Arc::clone(&outside));
             tokio::spawn(send_back(back, outside, from, Arc::clone(&passes)));
-            inside.insert(from, socket);
-        }
-        let to_host = &inside[&from];
+            inside.insert(from, Arc::clone(&socket));
+            socket
+        };
         if passes.load(Ordering::Relaxed) {
             let _ = to_host.send(&buffer[..count]).await;
         }
