@@ -11,10 +11,10 @@ use quinn::{
     Runtime as _, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::pki_types::CertificateDer;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use via6_core::limits::{
-    HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW,
-    UNATTACHED_MAX,
+    ADMIT_TIME, HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS,
+    QUIC_WINDOW, UNATTACHED_MAX,
 };
 
 use super::fallback::Plain;
@@ -153,11 +153,12 @@ fn met(connection: &Connection) -> io::Result<Met> {
 
 /// Waits for the handshake and for the control stream, which the joiner opens.
 pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io::Result<Transport> {
-    let handshake = tokio::time::timeout(HANDSHAKE_TIME, connecting);
+    let handshake = timeout(HANDSHAKE_TIME, connecting);
     let connection = handshake.await.map_err(io::Error::from)??;
     let Met { peer, exporter } = met(&connection)?;
     let (send, receive) = if is_host {
-        connection.accept_bi().await?
+        // Nobody is let in who says nothing.
+        timeout(ADMIT_TIME, connection.accept_bi()).await??
     } else {
         connection.open_bi().await?
     };
