@@ -267,18 +267,17 @@ async fn the_link_of_another_player_is_out_of_reach() {
     let (owner, thief) = (owner.unwrap(), thief.unwrap());
     let link = LinkId([5; 16]);
     for kind in BOTH {
-        let mut owned = ground.attached(kind, &owner, link).await;
+        let mut mine = ground.attached(kind, &owner, link).await;
         let mut stolen = ground.dial(kind, &thief).await;
         let admit = admit(&stolen, &thief, SECRET);
         stolen.outlet.send(&Frame::Admit(admit)).await.unwrap();
         stolen.outlet.send(&attach(link, 1000)).await.unwrap();
         let refusal = refused(&mut stolen).await.unwrap();
         assert!(refusal.contains("code: Link"), "{kind}: {refusal}");
-        owned.outlet.send(&Frame::Ping(1)).await.unwrap();
-        let pong = answers(&mut owned, |frame| *frame == Frame::Pong(1)).await;
+        mine.outlet.send(&Frame::Ping(1)).await.unwrap();
+        let pong = answers(&mut mine, |frame| *frame == Frame::Pong(1)).await;
         assert!(pong.is_some(), "{kind}: the owner was cut off");
-        owned
-            .outlet
+        mine.outlet
             .send(&Frame::Close {
                 code: Closed::Stopped,
                 message: "",
@@ -320,9 +319,9 @@ async fn what_breaks_the_protocol_ends_its_own_link_alone() {
     let over = vec![0; 16_000];
     let written = |frames: &[&Frame<'_>]| {
         let mut bytes = Vec::new();
-        frames
-            .iter()
-            .for_each(|frame| frame.write(&mut bytes).unwrap());
+        for frame in frames {
+            frame.write(&mut bytes).unwrap();
+        }
         bytes
     };
     let data = |offset| Frame::Data {
