@@ -27,4 +27,5 @@ pub mod process;
 pub mod rows;
 pub mod scene;
 pub mod system;
+pub mod wan;
 pub mod wire;
