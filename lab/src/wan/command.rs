@@ -29,7 +29,8 @@ pub struct Homes {
     /// What happens; all of them without.
     #[arg(value_name = "SCENARIO", value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|one| one.name)))]
     scenarios: Vec<String>,
-    /// Only this kind of link; may be given several times. Without: open.
+    /// Only this kind of link; may be given several times. Without: open. A scenario that is named
+    /// together with a link is run even if it is not for it: to see what that loses.
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(Link::ALL.iter().map(|one| one.name)))]
     link: Vec<String>,
     /// The program under test; beside this one unless given.
@@ -60,6 +61,14 @@ impl Homes {
             let asked = |one: &&Link| self.link.iter().any(|name| name == one.name);
             Link::ALL.iter().filter(asked).copied().collect()
         };
+        let is_asked_for = !self.scenarios.is_empty() && !self.link.is_empty();
+        let meant = |scenario: &'static Scenario| {
+            let links = links.iter().copied();
+            links.filter_map(move |link| {
+                (is_asked_for || scenario.applies_to(&link)).then_some((scenario, link))
+            })
+        };
+        let what: Vec<_> = scenarios.into_iter().flat_map(meant).collect();
         let plan = Plan {
             program: self.via6.as_deref().unwrap_or(usual),
             times: self.times,
@@ -70,7 +79,7 @@ impl Homes {
             "{:17} {:7} {:>7} {:>17} {:>15}",
             "scenario", "link", "passed", "stall med/worst", "rtt p50/p99"
         );
-        let scores = runner::run(&plan, &scenarios, &links, print);
+        let scores = runner::run(&plan, &what, print);
         let passed: usize = scores.iter().map(|score| score.passed.len()).sum();
         let runs: usize = scores.iter().map(Score::runs).sum();
         println!("{passed} of {runs} passed");

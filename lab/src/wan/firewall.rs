@@ -1,6 +1,6 @@
 //! The firewall of a home router: stateful, as they all are for IPv6, with one opening for the host.
 //!
-//! Whatever began inside may be answered. From outside only ICMPv6 that must pass (RFC 4890), and what
+//! Whatever began inside may be answered. From outside only the `ICMPv6` that must pass (RFC 4890), and what
 //! the opening lets in.
 
 use std::io::Read;
@@ -70,11 +70,11 @@ pub(super) fn prepare(internet: &Place) -> Outcome {
 /// do that know a computer by the last 64 bits of its address (here `::10`).
 pub(super) fn open(router: &Place, port: u16, opening: Opening) -> Outcome {
     let mut rules = "flush chain inet home opening\n".to_owned();
+    let to_host = "ip6 daddr & ::ffff:ffff:ffff:ffff == ::10";
     for (protocol, is_open) in [("udp", opening.udp), ("tcp", opening.tcp)] {
         if is_open {
-            rules += &format!(
-                "add rule inet home opening ip6 daddr & ::ffff:ffff:ffff:ffff == ::10 {protocol} dport {port} accept\n"
-            );
+            let rule = format!("{to_host} {protocol} dport {port} accept");
+            rules.extend(["add rule inet home opening ", &rule, "\n"]);
         }
     }
     router.nft(&rules)

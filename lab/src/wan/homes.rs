@@ -259,7 +259,7 @@ impl Homes {
         }
     }
 
-    /// Waits until the joiner's computer gets an echo (ICMPv6) from the host's. The system makes an
+    /// Waits until the joiner's computer gets an echo (`ICMPv6`) from the host's. The system makes an
     /// address's route some time after the address; what is sent until then is refused.
     fn wait_until_reachable(&self) -> Outcome {
         let (from, to) = (self.joiner_address(), self.host_address());

@@ -79,6 +79,10 @@ impl Place {
 
     /// Does this on its thread, and waits for the end. Sockets that are made there belong to the place,
     /// wherever they are used later, and programs that are started there live in it and end with it.
+    ///
+    /// # Panics
+    ///
+    /// If the job does.
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = sync_channel(1);
         let job = move || {

@@ -83,19 +83,14 @@ pub struct Plan<'a> {
     pub beside: usize,
 }
 
-/// Runs each of these scenarios on each of these links that it is for; `complete` sees each when its
-/// last repetition is done.
+/// Runs these scenarios, each on its link; `complete` sees each when its last repetition is done.
 pub fn run(
     plan: &Plan<'_>,
-    scenarios: &[&'static Scenario],
-    links: &[Link],
+    what: &[(&'static Scenario, Link)],
     complete: impl Fn(&Score) + Sync,
 ) -> Vec<Score> {
-    let mut scores = Vec::new();
-    for scenario in scenarios {
-        let meant = links.iter().filter(|link| scenario.applies_to(link));
-        scores.extend(meant.map(|link| Mutex::new(Score::new(scenario, *link))));
-    }
+    let score = |&(scenario, link)| Mutex::new(Score::new(scenario, link));
+    let scores: Vec<_> = what.iter().map(score).collect();
     let times = plan.times as usize;
     let (jobs, next) = (scores.len() * times, AtomicUsize::new(0));
     std::thread::scope(|scope| {

@@ -186,7 +186,7 @@ impl Stage {
         let lost: u64 = Direction::BOTH.map(lost).iter().sum();
         ensure!(lost > 0, "no packet was lost: nothing has been shown");
         let mut measured = self.finish(Duration::ZERO)?;
-        measured.note += &format!(", {lost} packets lost");
+        measured.note = format!("{}, {lost} packets lost", measured.note);
         Ok(measured)
     }
 
@@ -283,7 +283,7 @@ fn bulk(case: &Case<'_>) -> Outcome<Measured> {
         / u64::try_from(start.elapsed().as_millis())
             .unwrap_or(1)
             .max(1);
-    measured.note += &format!(", {mbit} Mbit/s");
+    measured.note = format!("{}, {mbit} Mbit/s", measured.note);
     Ok(measured)
 }
 
@@ -356,7 +356,7 @@ fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
             end == End::Reset,
             "a session ended by {end:?} after {after:?}"
         );
-        let in_time = after >= HOLD - HOLD_SLACK && after <= HOLD + HOLD_SLACK;
+        let in_time = after + HOLD_SLACK >= HOLD && after <= HOLD + HOLD_SLACK;
         ensure!(in_time, "a session ended after {after:?}, not {HOLD:?}");
     }
     let after = beat.ended.duration_since(lost);

@@ -179,7 +179,8 @@ impl Way {
         let mut due = now;
         if let Some(rate) = conditions.rate {
             let start = self.line_free.max(now);
-            if start - now + rate.time_for(packet.len()) > rate.time_for(rate.queue) {
+            let queued = start.saturating_sub(now) + rate.time_for(packet.len());
+            if queued > rate.time_for(rate.queue) {
                 return Fate::NoRoom;
             }
             due = start + rate.time_for(packet.len());
