@@ -1,6 +1,6 @@
-//! The soak command: runs the matrix many times and prints a table.
+//! The lab's commands: the matrix many times, scenarios between two homes, a WAN on its own.
 //!
-//! It knows nothing of the rows; the library does.
+//! It knows nothing of the rows and scenarios; the library does.
 
 #![allow(
     clippy::print_stdout,

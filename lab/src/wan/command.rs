@@ -192,7 +192,11 @@ impl Settings {
             rate: self.rate.map(|kbit| Rate { kbit, queue }),
             black_hole_over: self.black_hole_over,
             overtaken: self.overtaken / 100.0,
-            overtaken_by: millis(self.overtaken_by),
+            overtaken_by: if self.overtaken > 0.0 {
+                millis(self.overtaken_by)
+            } else {
+                Duration::ZERO
+            },
             is_cut: self.cut,
         }
     }
@@ -246,4 +250,42 @@ fn device(end: &str) -> Outcome<Tun> {
         let opened = scope.spawn(enter).join();
         opened.unwrap_or_else(|_| failed("a thread panicked"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conditions(line: &str) -> Conditions {
+        let line = Line::try_parse_from(line.split_whitespace());
+        line.unwrap().settings.conditions()
+    }
+
+    #[test]
+    fn settings_are_said_in_milliseconds_and_percent() {
+        assert_eq!(conditions(""), Conditions::default());
+        let expected = Conditions {
+            delay: Duration::from_micros(20_500),
+            jitter: Duration::from_millis(3),
+            loss: Loss::Single(0.02),
+            rate: Some(Rate {
+                kbit: 2000,
+                queue: 1000,
+            }),
+            black_hole_over: Some(1280),
+            overtaken: 0.01,
+            overtaken_by: Duration::from_millis(7),
+            is_cut: true,
+        };
+        let line = "--delay 20.5 --jitter 3 --loss 2 --rate 2000 --queue 1000 --cut \
+                    --black-hole-over 1280 --overtaken 1 --overtaken-by 7";
+        assert_eq!(conditions(line), expected);
+        let bursts = Loss::Bursts {
+            share: 0.05,
+            length: 3.0,
+            density: 1.0,
+        };
+        assert_eq!(conditions("--loss 5 --burst 3").loss, bursts);
+        assert!(Line::try_parse_from(["--loss"]).is_err());
+    }
 }

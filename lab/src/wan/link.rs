@@ -8,9 +8,12 @@ use super::game::Game;
 use super::homes::{HOST_NAME, Homes, PORT};
 use super::place::Place;
 use crate::chain::Protocol;
-use crate::failure::{During, Outcome};
+use crate::failure::{During, Failure, Outcome};
 use crate::process::{Start, Via6};
 use crate::wire;
+
+/// Events of each side that explain a failure.
+const EXPLAINING: usize = 6;
 
 /// How long the host may take to tell what the friend is to paste.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -165,6 +168,21 @@ impl Linked {
             let mut curing = messages.filter(|message| message.contains(self.cure));
             curing.next().map(drop)
         })
+    }
+
+    /// Adds what both sides said last, without which a failure is a riddle.
+    #[must_use]
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let Failure::Failed(mut what) = failure else {
+            return failure;
+        };
+        for (side, via6) in [("joiner", &self.join), ("host", &self.host)] {
+            let said = via6.iter().flat_map(|via6| via6.events.last(EXPLAINING));
+            for event in said {
+                what = format!("{what}\n    {side}: {event}");
+            }
+        }
+        Failure::Failed(what)
     }
 
     /// Fails if a via6 has ended.

@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,8 @@ pub struct Beat {
     is_over: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
     echoed: Arc<AtomicU64>,
+    /// How it ended, once it has.
+    end: Arc<OnceLock<End>>,
     sender: JoinHandle<Outcome>,
     receiver: JoinHandle<Outcome<Played>>,
 }
@@ -95,7 +97,10 @@ impl Beat {
         asked.during("asking for echoes")?;
         let (stream, times) = (Arc::new(stream), Arc::<Mutex<Vec<Instant>>>::default());
         let (sent, echoed) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
-        let is_over = Arc::<AtomicBool>::default();
+        let (is_over, end) = (
+            Arc::<AtomicBool>::default(),
+            Arc::<OnceLock<End>>::default(),
+        );
         let sender = {
             let (stream, is_over) = (Arc::clone(&stream), Arc::clone(&is_over));
             let (times, sent) = (Arc::clone(&times), Arc::clone(&sent));
@@ -103,13 +108,21 @@ impl Beat {
         };
         let receiver = {
             let (stream, echoed) = (Arc::clone(&stream), Arc::clone(&echoed));
-            std::thread::spawn(move || receive_beat(&stream, &times, &echoed))
+            let end = Arc::clone(&end);
+            std::thread::spawn(move || {
+                let played = receive_beat(&stream, &times, &echoed)?;
+                Ok(Played {
+                    end: *end.get_or_init(|| played.end),
+                    ..played
+                })
+            })
         };
         Ok(Self {
             stream,
             is_over,
             sent,
             echoed,
+            end,
             sender,
             receiver,
         })
@@ -125,10 +138,17 @@ impl Beat {
     pub fn wait_for_more(&self, count: u64, patience: Duration) -> Outcome {
         let wanted = self.echoed() + count;
         crate::system::wait_for(patience, &format!("{count} more echoes"), || {
-            if self.receiver.is_finished() && self.echoed() < wanted {
-                return failed("the beat ended");
+            if self.echoed() >= wanted {
+                return Ok(Some(()));
             }
-            Ok((self.echoed() >= wanted).then_some(()))
+            if self.receiver.is_finished() {
+                let (end, echoed) = (self.end.get(), self.echoed());
+                return failed(match end {
+                    Some(end) => format!("the messages ended by {end:?} after {echoed}"),
+                    None => format!("a wrong byte after {echoed} messages"),
+                });
+            }
+            Ok(None)
         })
     }
 

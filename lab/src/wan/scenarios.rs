@@ -176,7 +176,8 @@ impl Stage {
 
     /// Waits until some more messages have come back.
     fn play_on(&self, messages: u64) -> Outcome {
-        self.beat.wait_for_more(messages, PATIENCE)
+        let waited = self.beat.wait_for_more(messages, PATIENCE);
+        waited.map_err(|failure| self.linked.explain(failure))
     }
 
     /// Plays to the end under conditions that take some packets, and fails unless they did.
@@ -195,21 +196,28 @@ impl Stage {
     fn finish(mut self, blow: Duration) -> Outcome<Measured> {
         self.play_on(PLAYING)?;
         self.linked.ensure_alive()?;
-        let download = self.download.finish()?;
-        let beat = self.beat.finish().during("the messages")?;
-        for served in self.linked.game.wait_served(2, PATIENCE)? {
-            let (service, end) = (served.service, served.end);
-            ensure!(
-                end == End::Fin,
-                "at the game server {service:?} ended by {end:?}"
-            );
-        }
+        let ended = end_in_order(self.beat, self.download, &self.linked);
+        let (beat, download) = ended.map_err(|failure| self.linked.explain(failure))?;
         let measured = measured(&beat, &download);
         let (stall, bound) = (measured.stall, blow + RECOVERY_MAX);
         ensure!(stall <= bound, "nothing came for {stall:?}, over {bound:?}");
         self.linked.stop()?;
         Ok(measured)
     }
+}
+
+/// Both play to their end, which both sides must see.
+fn end_in_order(beat: Beat, download: Download, linked: &Linked) -> Outcome<(Played, Played)> {
+    let download = download.finish()?;
+    let beat = beat.finish().during("the messages")?;
+    for served in linked.game.wait_served(2, PATIENCE)? {
+        let (service, end) = (served.service, served.end);
+        ensure!(
+            end == End::Fin,
+            "at the game server {service:?} ended by {end:?}"
+        );
+    }
+    Ok((beat, download))
 }
 
 fn measured(beat: &Played, download: &Played) -> Measured {
