@@ -21,6 +21,10 @@ use crate::wire::{End, MIB};
 /// 3 s until it is suspect, and the rest to find another way, on a loaded machine.
 const RECOVERY_MAX: Duration = Duration::from_secs(9);
 
+/// How much longer the chances of a lossy line may take: TCP waits twice as long after each
+/// retransmission that is lost as well.
+const UNLUCKY: Duration = Duration::from_secs(10);
+
 /// How long a sealed link that is lost is held for the joiner to come back.
 const HOLD: Duration = Duration::from_secs(25);
 
@@ -186,7 +190,7 @@ impl Stage {
         let lost = |direction| self.homes.wan.counts(direction).lost;
         let lost: u64 = Direction::BOTH.map(lost).iter().sum();
         ensure!(lost > 0, "no packet was lost: nothing has been shown");
-        let mut measured = self.finish(Duration::ZERO)?;
+        let mut measured = self.finish(UNLUCKY)?;
         measured.note = format!("{}, {lost} packets lost", measured.note);
         Ok(measured)
     }
