@@ -190,6 +190,7 @@ fn udp_is_blocked_midway_and_tcp_is_not() {
         assert!(datagram_returns(&host, &joiner, homes));
         homes.block_udp()?;
         assert!(!datagram_returns(&host, &joiner, homes));
+        assert_eq!(homes.blocked_datagrams()?, 1);
         let [client, server] = pair(homes, &listener);
         assert!(passes(&client, &server, PATIENCE));
         homes.unblock_udp()?;
@@ -326,11 +327,16 @@ fn programs_end_with_their_home() {
         let place = Place::new("a place")?;
         let sleeper = place.run(|| {
             let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "KILL", "--", "sleep", "600"]);
-            command.stdin(Stdio::null()).spawn()
+            command.args(["--pdeathsig", "KILL", "--"]);
+            command.args(["sh", "-c", "echo bound; exec sleep 600"]);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
         });
         let mut sleeper = sleeper.during("starting a program")?;
-        assert!(sleeper.try_wait().during("looking")?.is_none());
+        // Bound to its place only once setpriv has said so to the system.
+        let mut word = [0; 5];
+        let stdout = sleeper.stdout.as_mut().expect("a pipe");
+        stdout.read_exact(&mut word).during("its first word")?;
+        assert_eq!(&word, b"bound");
         drop(place);
         let status = sleeper.wait().during("waiting")?;
         assert_eq!(status.signal(), Some(9));

@@ -4,11 +4,12 @@
 //! the opening lets in.
 
 use std::io::Read;
+use std::process::Command;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::place::Place;
-use crate::failure::{During, Outcome, ensure};
+use crate::failure::{During, Failure, Outcome, ensure};
 
 /// Which protocols the host's router lets in to its port.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,9 +85,24 @@ pub(super) fn open(router: &Place, port: u16, opening: Opening) -> Outcome {
 pub(super) fn block_udp(internet: &Place, is_blocked: bool) -> Outcome {
     let mut rules = "flush chain inet way blocked\n".to_owned();
     if is_blocked {
-        rules += "add rule inet way blocked meta l4proto udp drop\n";
+        rules += "add rule inet way blocked meta l4proto udp counter drop\n";
     }
     internet.nft(&rules)
+}
+
+/// How many packets have been dropped since the last block began.
+pub(super) fn blocked(internet: &Place) -> Outcome<u64> {
+    let rules = internet.run(|| {
+        let mut nft = Command::new("nft");
+        nft.args(["list", "chain", "inet", "way", "blocked"]);
+        nft.output().during("listing what is blocked")
+    })?;
+    let text = String::from_utf8_lossy(&rules.stdout).into_owned();
+    let mut words = text
+        .split_whitespace()
+        .skip_while(|word| *word != "packets");
+    let packets = words.nth(1).and_then(|word| word.parse().ok());
+    packets.ok_or_else(|| Failure::Failed(format!("no counter in {text}")))
 }
 
 /// Whether a TCP connection that the router does not know is taken for a new one when a packet from the

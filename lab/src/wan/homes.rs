@@ -185,6 +185,11 @@ impl Homes {
         firewall::block_udp(&self.internet, true)
     }
 
+    /// How many datagrams have been dropped since then.
+    pub fn blocked_datagrams(&self) -> Outcome<u64> {
+        firewall::blocked(&self.internet)
+    }
+
     /// Lets UDP pass again.
     pub fn unblock_udp(&self) -> Outcome {
         firewall::block_udp(&self.internet, false)

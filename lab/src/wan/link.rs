@@ -85,9 +85,23 @@ pub const SEALED: Link = Link {
     cure: "invite",
 };
 
+/// The same, carried by TLS over TCP alone, as where UDP never gets through.
+pub const SEALED_TLS: Link = Link {
+    name: "sealed-tls",
+    join: &[
+        "join",
+        "{paste}",
+        "--listen",
+        "127.0.0.1:0",
+        "--transport",
+        "tls",
+    ],
+    ..SEALED
+};
+
 impl Link {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[DIRECT, OPEN, SEALED];
+    pub const ALL: &'static [Self] = &[DIRECT, OPEN, SEALED, SEALED_TLS];
 
     /// Starts via6 in both homes, in front of a game server in the host's.
     pub fn start(self, program: &Path, homes: &Homes, finds: Finds) -> Outcome<Linked> {

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use via6_core::limits;
+
 use super::chance::Loss;
 use super::emulator::Direction;
 use super::homes::Homes;
@@ -26,7 +28,7 @@ const RECOVERY_MAX: Duration = Duration::from_secs(9);
 const UNLUCKY: Duration = Duration::from_secs(10);
 
 /// How long a sealed link that is lost is held for the joiner to come back.
-const HOLD: Duration = Duration::from_secs(25);
+const HOLD: Duration = limits::LINK_HOLD;
 
 /// How much earlier or later than after [`HOLD`] the games may see the end: the last packet heard may
 /// be a second old, and nobody need be exact.
@@ -81,10 +83,12 @@ pub struct Scenario {
     run: fn(&Case<'_>) -> Outcome<Measured>,
 }
 
-const ANY: &[&str] = &["direct", "open", "sealed"];
-const VIA6: &[&str] = &["open", "sealed"];
+const ANY: &[&str] = &["direct", "open", "sealed", "sealed-tls"];
+const VIA6: &[&str] = &["open", "sealed", "sealed-tls"];
 const OPEN: &[&str] = &["open"];
-const SEALED: &[&str] = &["sealed"];
+const SEALED: &[&str] = &["sealed", "sealed-tls"];
+/// Those that a block of UDP can harm.
+const QUIC: &[&str] = &["sealed"];
 
 macro_rules! scenarios {
     ($($function:ident $name:literal $links:ident $about:literal;)+) => {
@@ -109,7 +113,7 @@ scenarios! {
     renamed "redial-by-name" OPEN "prefix replaced, name follows: a new session gets through";
     cut_forgotten "cut-4s" SEALED "nothing passes for 4 s, routers forget all flows";
     joiner_moves "joiner-moves" SEALED "the joiner's address is replaced";
-    udp_blocked "udp-blocked" SEALED "UDP is dropped from the middle on";
+    udp_blocked "udp-blocked" QUIC "UDP is dropped from the middle on";
     prefix_announced "prefix-announced" SEALED "a new prefix for the host, the old one gone 2 s later";
     prefix_named "prefix-named" SEALED "the host's prefix replaced at once, its name follows";
     prefix_lost "prefix-lost" SEALED "the host's prefix replaced at once, no name";
@@ -311,6 +315,8 @@ fn cut_forgotten(case: &Case<'_>) -> Outcome<Measured> {
     const CUT: Duration = Duration::from_secs(4);
     let stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
     stage.homes.cut(CUT);
+    let known = stage.homes.known_flows()?;
+    ensure!(!known.contains(&0), "a router knew of no flow: {known:?}");
     stage.homes.forget_flows()?;
     stage.finish(CUT)
 }
@@ -324,6 +330,12 @@ fn joiner_moves(case: &Case<'_>) -> Outcome<Measured> {
 fn udp_blocked(case: &Case<'_>) -> Outcome<Measured> {
     let stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
     stage.homes.block_udp()?;
+    stage.play_on(PLAYING)?;
+    let blocked = stage.homes.blocked_datagrams()?;
+    ensure!(
+        blocked > 0,
+        "no datagram was blocked: the link was not carried by any"
+    );
     stage.finish(Duration::ZERO)
 }
 
