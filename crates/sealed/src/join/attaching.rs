@@ -94,7 +94,6 @@ impl Inner {
         admit.write(&mut bytes).map_err(Broken::from)?;
         attach.write(&mut bytes).map_err(Broken::from)?;
         transport.outlet.write(&bytes).await.map_err(Broken::from)?;
-        transport.outlet.flush().await.map_err(Broken::from)?;
         let Answer::Admitted { hold_ms, name } = answer(&mut transport).await? else {
             return Err(Broken::from(LinkError::Unexpected).into());
         };
