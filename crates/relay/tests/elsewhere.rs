@@ -191,6 +191,7 @@ async fn a_reset_after_the_end_of_one_direction_is_noticed() {
         let mut far = far;
         far.shutdown().await.unwrap();
         while traffic.state() != SessionState::HalfClosed {
+            // Between two looks.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         far.set_zero_linger().unwrap();

@@ -285,6 +285,7 @@ async fn the_link_of_another_player_is_out_of_reach() {
             .await
             .unwrap();
         while !ground.host.players().is_empty() {
+            // Between two looks.
             sleep(Duration::from_millis(5)).await;
         }
     }
