@@ -64,9 +64,9 @@ pub const STANDING_BYTES: usize = 64 * 1024;
 /// otherwise.
 pub const STANDING_DELAY: Duration = Duration::from_millis(100);
 
-/// The same for the word that FIN has come, which nobody waits for: so many sessions that end at once share
-/// a packet. Until then they keep their places among [`LINK_CHANNELS_MAX`].
-pub const END_DELAY: Duration = Duration::from_millis(5);
+/// Sessions whose end may wait for [`STANDING_DELAY`] to be told of; with one more, all are told at once. So
+/// those that come and go quickly share packets, and few keep a place among [`LINK_CHANNELS_MAX`] for it.
+pub const ENDS_TOGETHER: usize = 32;
 
 /// Bytes that a channel which has nothing to keep may have allocated.
 pub const CHANNEL_SPARE: usize = 4 * 1024;
