@@ -97,3 +97,12 @@ pub const LINKS_MAX: usize = 256;
 
 /// Links of one identity at a time: several computers should not share one, but may.
 pub const LINKS_PER_IDENTITY: usize = 8;
+
+/// Invites that a host remembers: one for each friend, and those that were taken back. At the bound the one
+/// revoked longest ago is forgotten; without any, an expired one that nobody came by; without any, no more is
+/// made.
+pub const INVITES_MAX: usize = 256;
+
+/// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
+/// longest ago; without any, somebody new is refused (`full`).
+pub const PLAYERS_MAX: usize = 1024;
