@@ -10,6 +10,7 @@
 //! None of it is needed to play. Whatever is wrong with the folder is a [`Trouble`], told once, and
 //! the relay goes on without memory and control.
 
+mod document;
 mod folder;
 mod home;
 mod lock;
