@@ -2,7 +2,7 @@
 //!
 //! Fields that a newer via6 added survive being rewritten, a file of a newer version is not touched, and
 //! one that is damaged is set aside and not removed. Whoever does not hold the [`Lock`] reads, and changes
-//! nothing. What the fields mean is for [`memory`](super::memory).
+//! nothing. What the fields mean is for [`memory`](super::memory) and [`roster`](super::roster).
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
