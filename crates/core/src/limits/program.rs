@@ -83,6 +83,14 @@ pub const STATE_JOINED_MAX: usize = 16;
 /// Damaged files that are kept, for a person to look at; the oldest is removed.
 pub const STATE_DAMAGED_MAX: usize = 3;
 
+/// Pause between two writes of the players and invites, where nobody waits for it: a player who comes and
+/// goes all the time keeps no disk busy. A process that is killed has forgotten what changed in it.
+pub const ROSTER_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a change of the players and invites may take to be on the disk; then whoever made it is told
+/// that it is not. The same for the end of a process.
+pub const ROSTER_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Bytes of one line that is sent to a running via6; longer ones are refused. A relay with a
 /// thousand trusted networks fits.
 pub const CONTROL_REQUEST_BYTES: usize = 64 * 1024;

@@ -157,3 +157,12 @@ pub const TURN_ROOM: usize = 16 * 1024;
 
 /// How often a host looks for links whose hold time is over.
 pub const HOLD_LOOK: Duration = Duration::from_millis(500);
+
+/// Invites that a host remembers: one for each friend, and those that were taken back. At the bound the one
+/// revoked longest ago is forgotten; without any, an expired one that nobody came by; without any, no more is
+/// made.
+pub const INVITES_MAX: usize = 256;
+
+/// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
+/// longest ago; without any, somebody new is refused (`full`).
+pub const PLAYERS_MAX: usize = 1024;

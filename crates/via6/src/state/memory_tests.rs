@@ -1,12 +1,17 @@
 //! A memory that is whole, old, newer, damaged, in the way, or anything at all.
 
+use std::fs;
+
 use proptest::prelude::*;
 use serde_json::json;
 use via6_core::addr::{HostPort, Listen};
+use via6_core::limits::{STATE_BYTES_MAX, STATE_DAMAGED_MAX};
 
 use super::*;
 use crate::args::Splice;
 use crate::entry::Protocols;
+use crate::state::document::damaged;
+use crate::state::folder::UNFINISHED;
 
 struct Home {
     folder: Folder,
@@ -28,7 +33,7 @@ impl Home {
 
     fn with(text: impl AsRef<[u8]>) -> Self {
         let home = Self::new();
-        fs::write(home.folder.join(FILE), text).unwrap();
+        fs::write(home.folder.join(KIND.file), text).unwrap();
         home
     }
 
@@ -42,14 +47,14 @@ impl Home {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        fs::read(self.folder.join(FILE)).unwrap()
+        fs::read(self.folder.join(KIND.file)).unwrap()
     }
 
     /// The damaged files, the oldest first.
     fn aside(&self) -> Vec<Vec<u8>> {
-        let mut times = damaged(&self.folder);
+        let mut times = damaged(&self.folder, KIND);
         times.sort_unstable();
-        let path = |time| self.folder.join(&format!("{DAMAGED}{time}"));
+        let path = |time| self.folder.join(&format!("{}{time}", KIND.damaged()));
         let read = |time| fs::read(path(time)).unwrap();
         times.into_iter().map(read).collect()
     }
@@ -115,7 +120,7 @@ fn the_primitive_is_not_remembered() {
     let relay = entry(Role::Relay, "[::1]:5");
     memory.remember(&home.lock, &relay, false).unwrap();
     assert_eq!(memory.last(), None);
-    assert!(!home.folder.join(FILE).exists());
+    assert!(!home.folder.join(KIND.file).exists());
 }
 
 #[test]
@@ -248,7 +253,7 @@ fn a_damaged_file_is_set_aside_and_told_and_the_next_is_fresh() {
 fn of_many_damaged_files_the_newest_are_kept() {
     let home = Home::new();
     for n in 0..6 {
-        fs::write(home.folder.join(FILE), format!("damaged {n}")).unwrap();
+        fs::write(home.folder.join(KIND.file), format!("damaged {n}")).unwrap();
         home.open();
     }
     let kept: Vec<_> = (3..6)
@@ -261,7 +266,7 @@ fn of_many_damaged_files_the_newest_are_kept() {
 #[test]
 fn a_folder_in_the_way_of_the_file_is_set_aside_too() {
     let home = Home::new();
-    fs::create_dir_all(home.folder.join(FILE).join("below")).unwrap();
+    fs::create_dir_all(home.folder.join(KIND.file).join("below")).unwrap();
     let (mut memory, trouble) = home.open();
     assert!(matches!(
         trouble,
@@ -276,7 +281,7 @@ fn a_folder_in_the_way_of_the_file_is_set_aside_too() {
 #[test]
 fn a_file_that_cannot_be_read_is_not_overwritten() {
     let home = Home::new();
-    let file = home.folder.join(FILE);
+    let file = home.folder.join(KIND.file);
     std::os::unix::fs::symlink(&file, &file).unwrap();
     let (mut memory, trouble) = home.open();
     assert!(
@@ -291,7 +296,7 @@ fn a_file_that_cannot_be_read_is_not_overwritten() {
 fn a_disk_that_cannot_be_written_is_told_and_the_memory_lives_on() {
     let home = Home::new();
     let (mut memory, _) = home.open();
-    fs::create_dir_all(home.folder.join(FILE).join("below")).unwrap();
+    fs::create_dir_all(home.folder.join(KIND.file).join("below")).unwrap();
     let trouble = memory.remember(&home.lock, &join(1), false).unwrap_err();
     assert_eq!(trouble.kind(), "state-unwritten");
     assert_eq!(last(&memory), Some(&join(1)));
@@ -338,7 +343,7 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
     });
     (value, any::<bool>()).prop_map(|(mut value, versioned)| {
         if let (Value::Object(fields), true) = (&mut value, versioned) {
-            fields.insert("version".into(), VERSION.into());
+            fields.insert("version".into(), KIND.version.into());
         }
         value.to_string().into_bytes()
     })
