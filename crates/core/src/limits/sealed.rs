@@ -128,6 +128,10 @@ pub const LINK_RETRY: (Duration, Duration) = (Duration::from_millis(250), Durati
 /// without: one question to the routing table.
 pub const ADDRESS_LOOK: Duration = Duration::from_secs(1);
 
+/// How often a host looks whether its own addresses have changed: the system lists them in some
+/// milliseconds. Friends who are in hear of it before what they use is gone.
+pub const HOST_ADDRESS_LOOK: Duration = Duration::from_secs(2);
+
 /// How long the last words on a transport may take to get out.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);
 

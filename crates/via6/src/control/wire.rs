@@ -151,11 +151,7 @@ impl From<&Failure> for Refusal {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let mut failure = if refusal.code == code::USAGE {
-            Self::usage(refusal.message)
-        } else {
-            Self::runtime(refusal.message)
-        };
+        let mut failure = Self::with_code(refusal.code, refusal.message);
         if let Some(detail) = refusal.detail {
             failure = failure.detail(detail);
         }

@@ -13,6 +13,7 @@ use via6_relay::Protocol;
 use super::*;
 use crate::args::{Shown, Splice};
 use crate::entry::Protocols;
+use crate::link::Link;
 use crate::narrator::{Role, Showing, Sink};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,7 @@ fn relay(name: &str, listen: &str, game: SocketAddr, carried: Protocols) -> Entr
         carried,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use via6_core::invite::PREFIX;
 use via6_core::limits::STATE_JOINED_MAX;
 
 use super::document::{Document, Kind, overlay};
@@ -87,7 +88,7 @@ impl Memory {
         let result = self.keep(&now).and_then(|()| self.document.save());
         if entry.role == Role::Join {
             let joined = &mut self.known.joined;
-            joined.retain(|other| other.entry.upstream != entry.upstream);
+            joined.retain(|other| !other.entry.leads_where(entry));
             joined.insert(0, now.clone());
             joined.truncate(STATE_JOINED_MAX);
         }
@@ -106,7 +107,7 @@ impl Memory {
                 let mut kept = Value::Null;
                 // From the back, so that places stay what they are; the newest is seen last.
                 for (at, known) in self.known.joined.iter().enumerate().rev() {
-                    if known.entry.upstream == now.entry.upstream && at < joined.len() {
+                    if known.entry.leads_where(&now.entry) && at < joined.len() {
                         kept = joined.remove(at);
                     }
                 }
@@ -123,12 +124,20 @@ impl Memory {
 
 /// What is known of the fields.
 fn read(whole: &Map<String, Value>) -> Result<Known, String> {
-    let known = Known::deserialize(whole).map_err(|error| error.to_string())?;
+    let known = Known::deserialize(whole).map_err(|error| harmless(error.to_string()))?;
     let mut entries = known.joined.iter().chain(&known.last);
     match entries.find_map(|one| check_name(&one.entry.name).err()) {
         Some(wrong) => Err(wrong.to_owned()),
         None => Ok(known),
     }
+}
+
+/// A message of the parser may repeat what it has found, and that may be an invite.
+fn harmless(message: String) -> String {
+    if message.to_ascii_lowercase().contains(PREFIX) {
+        return "it is not what via6 writes".into();
+    }
+    message
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use via6_core::limits::{STATE_BYTES_MAX, STATE_DAMAGED_MAX};
 use super::*;
 use crate::args::Splice;
 use crate::entry::Protocols;
+use crate::link::Link;
 use crate::state::document::damaged;
 use crate::state::folder::UNFINISHED;
 
@@ -69,6 +70,7 @@ fn entry(role: Role, upstream: &str) -> Entry {
         carried: Protocols::BOTH,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 

@@ -6,6 +6,7 @@
 //! state.json      what is remembered (`memory`)
 //! players.json    invites and players of a sealed host (`roster`)
 //! identity.json   the key of this computer (`identity`)
+//! hosts.json      where hosts are that were joined, and their games here (`hosts`)
 //! control.sock    where the running via6 answers (`crate::control`); Windows has a pipe instead
 //! ```
 //!
@@ -15,8 +16,10 @@
 mod document;
 mod folder;
 mod home;
+mod hosts;
 pub(crate) mod identity;
 mod keeper;
+mod keys;
 mod lock;
 mod memory;
 mod roster;
@@ -24,7 +27,9 @@ mod trouble;
 
 pub(crate) use folder::Folder;
 pub(crate) use home::Home;
+pub(crate) use hosts::Hosts;
 pub(crate) use keeper::{Keeper, Unsettled};
+pub(crate) use keys::Keys;
 pub(crate) use lock::{Holder, Lock, Untaken};
 pub(crate) use memory::{Joined, Memory};
 pub(crate) use roster::RosterFile;
