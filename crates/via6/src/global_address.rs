@@ -115,7 +115,13 @@ mod tests {
     #[test]
     fn each_network_has_one_in_the_order_of_the_system() {
         let ip = |text: &str| text.parse::<Ipv6Addr>().unwrap();
-        let list = ["2a00:2::5", "fd00::2", "2a00:1::9", "2a00:2::6", "2a00:1::1"];
+        let list = [
+            "2a00:2::5",
+            "fd00::2",
+            "2a00:1::9",
+            "2a00:2::6",
+            "2a00:1::1",
+        ];
         let list = list.map(|text| (ip(text), None));
         assert_eq!(
             choose(list.into_iter()),

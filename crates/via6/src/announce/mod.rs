@@ -22,6 +22,10 @@ use crate::narrator::{Narrator, Role, protocol_label};
 /// Tells where an entry listens and what to do with that.
 pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     match entry.role {
+        // Of one that has changed; the invite is as before.
+        Role::Host if !entry.link.is_open() => {
+            narrator.tell(&format!("sharing {} (TCP) by invite", entry.upstream));
+        }
         Role::Host => host::announce(entry, bound, narrator),
         Role::Join => join::announce(entry, bound, narrator),
         Role::Relay => {

@@ -111,11 +111,17 @@ pub(crate) fn moved_house(located: &Located, invite: Option<&Invite>, narrator: 
     let now = if addresses.is_empty() {
         "this computer has no IPv6 address any more".to_owned()
     } else {
-        format!("the addresses of this computer have changed: {}", addresses.join(", "))
+        format!(
+            "the addresses of this computer have changed: {}",
+            addresses.join(", ")
+        )
     };
-    narrator.tell(&format!("{now}. Friends who are in have been told, and stay in"));
+    narrator.tell(&format!(
+        "{now}. Friends who are in have been told, and stay in"
+    ));
     let Some(invite) = invite else { return };
-    narrator.say("An address in the invite is gone; for whoever is not in yet this is the new line:\n");
+    narrator
+        .say("An address in the invite is gone; for whoever is not in yet this is the new line:\n");
     tell_scripts(invite, narrator);
     narrator.give(&format!("  {}", line(invite)));
     narrator.say("");
@@ -132,7 +138,9 @@ pub(crate) fn joining(entry: &Entry, narrator: &Narrator) {
     let place = first_place(&invited.invite);
     narrator.tell(&format!("joining {place} by invite"));
     let without = invited.invite.name().is_none();
-    if let Some(cause) = no_route(&place).filter(|_| without && invited.invite.addresses().len() == 1) {
+    if let Some(cause) =
+        no_route(&place).filter(|_| without && invited.invite.addresses().len() == 1)
+    {
         let text = format!(
             "this computer cannot reach {place}: {cause}. Without IPv6 there is no way to this host; a phone's \
              hotspot often has it"

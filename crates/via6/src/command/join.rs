@@ -82,9 +82,9 @@ fn check(typed: &Join, sources: &Sources, link: &Link) -> Result<(), Failure> {
         ("transport", "--transport", "VIA6_TRANSPORT"),
     ];
     // A variable may be set for other joins.
-    let mut typed = said.iter().filter(|(id, flag, variable)| {
-        sources.of(id, flag, variable) == Some(Source::Flag(flag))
-    });
+    let mut typed = said
+        .iter()
+        .filter(|(id, flag, variable)| sources.of(id, flag, variable) == Some(Source::Flag(flag)));
     match typed.next() {
         Some((_, flag, _)) => Err(Failure::usage(format!(
             "cannot use {flag} with an open host: it is for invites"

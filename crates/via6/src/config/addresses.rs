@@ -105,7 +105,8 @@ impl Reader<'_> {
             }),
             Err(error) => {
                 let message = format!("cannot read `invite`: {error}");
-                self.found.hint(text.place, message, error.hint().to_owned());
+                self.found
+                    .hint(text.place, message, error.hint().to_owned());
                 None
             }
         }
@@ -119,7 +120,8 @@ impl Reader<'_> {
         if read.value.as_str().len() > INVITE_NAME_MAX {
             let error = InviteError::LongName { name: read.value };
             let message = format!("cannot read `{KEY}`: {error}");
-            self.found.hint(read.place, message, error.hint().to_owned());
+            self.found
+                .hint(read.place, message, error.hint().to_owned());
             return None;
         }
         Some(read)

@@ -114,7 +114,10 @@ fn check_one_port(reader: &mut Reader<'_>, draft: &Draft, before: &[Draft]) {
         && let (Some(own), Some(other)) = (&own.name, &other.name)
         && own != other
     {
-        let message = format!("a host has one name, and {} in line {} calls it {other}", first.title, first.line);
+        let message = format!(
+            "a host has one name, and {} in line {} calls it {other}",
+            first.title, first.line
+        );
         let hint = "leave `dns-name` out of all but the first".to_owned();
         reader.found.hint(draft.place.clone(), message, hint);
     }

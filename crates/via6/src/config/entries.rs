@@ -171,7 +171,10 @@ fn read_one(
         Role::Host | Role::Join => carried(reader, section, pasted),
     };
     if !link.is_open() && !tcp.value {
-        let message = format!("{} carries UDP alone, and sealed links carry TCP only so far", section.title);
+        let message = format!(
+            "{} carries UDP alone, and sealed links carry TCP only so far",
+            section.title
+        );
         let hint = match role {
             Role::Host => "share it with anyone who knows the address: open = true",
             Role::Join | Role::Relay => "ask the host to share the game with open = true",

@@ -89,7 +89,10 @@ impl Instance {
         let name = name_of(entry).cloned();
         let Some(opened) = opened else {
             let hosting = self.hosting().ok_or_else(|| {
-                Failure::runtime(format!("cannot share {}: the host has ended", entry.upstream))
+                Failure::runtime(format!(
+                    "cannot share {}: the host has ended",
+                    entry.upstream
+                ))
             })?;
             if let Some(name) = name
                 && hosting.name().is_none()
@@ -99,10 +102,18 @@ impl Instance {
             return Ok(hosting);
         };
         let instance = Arc::downgrade(&self.0);
-        let listeners = move || instance.upgrade().map_or_else(Vec::new, |inner| hosts(&inner));
+        let listeners = move || {
+            instance
+                .upgrade()
+                .map_or_else(Vec::new, |inner| hosts(&inner))
+        };
         let means = (self.0.engine.clone(), self.0.descriptors.clone());
         let hosting = Hosting::start(opened, name, means, Arc::new(Told::new(listeners)))?;
-        let mut now = self.0.hosting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self
+            .0
+            .hosting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *now = Some(Arc::clone(&hosting));
         Ok(hosting)
     }
@@ -116,7 +127,9 @@ impl Instance {
         new: Vec<Listening>,
     ) -> Vec<SocketAddr> {
         let _one_at_a_time = self.0.changing.lock().await;
-        let held = held.into_iter().map(|at| Listening::Held(Protocol::Tcp, at));
+        let held = held
+            .into_iter()
+            .map(|at| Listening::Held(Protocol::Tcp, at));
         let change = Change {
             relay: relay.clone(),
             settings: relay.settings(),
@@ -171,7 +184,11 @@ impl Instance {
             return;
         }
         {
-            let mut now = self.0.hosting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut now = self
+                .0
+                .hosting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             now.take_if(|now| Arc::ptr_eq(now, hosting));
         }
         hosting.close().await;
@@ -184,7 +201,11 @@ fn hosts(inner: &Inner) -> Vec<Arc<Narrator>> {
     let carried = inner.carried.lock().unwrap_or_else(PoisonError::into_inner);
     for one in carried.iter() {
         let is_host = matches!(one.linked, Linked::Shared(_));
-        if is_host && !narrators.iter().any(|known| known.tells_where(&one.narrator)) {
+        if is_host
+            && !narrators
+                .iter()
+                .any(|known| known.tells_where(&one.narrator))
+        {
             narrators.push(Arc::new(one.narrator.of_host()));
         }
     }

@@ -31,8 +31,8 @@ use via6_relay::{Descriptors, Engine, Lease, Running, Shutdown, Totals, raise_de
 pub(crate) use self::adding::{Added, Asked};
 pub(crate) use self::bound::{Bound, Held, local_address};
 pub(crate) use self::desk::Desk;
-pub(crate) use self::reloading::Applied;
 use self::linking::Linked;
+pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;

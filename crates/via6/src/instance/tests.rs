@@ -26,6 +26,12 @@ impl Sink for Nowhere {
     fn log(&self, _: String) {}
 }
 
+fn instance() -> Instance {
+    let asked = asked(Origin::Command);
+    let process = Narrator::of_process(asked.sink, asked.shown);
+    Instance::start(&Shutdown::new(), Home::open(None, Arc::new(process))).unwrap()
+}
+
 fn asked(origin: Origin) -> Asked {
     Asked {
         origin,
@@ -80,7 +86,7 @@ async fn listeners(instance: &Instance, name: &str) -> Vec<Held> {
 /// it may close before that is done.
 #[tokio::test]
 async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let game = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = game.local_addr().unwrap();
     let asked = asked(Origin::Command);
@@ -118,7 +124,7 @@ async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
 
 #[tokio::test]
 async fn a_new_entry_takes_no_place_of_one_that_stays() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let asked = asked(Origin::File);
     let game = SocketAddr::from(([127, 0, 0, 1], 9));
     // Any port: which one it has stands nowhere.
@@ -140,7 +146,7 @@ async fn a_new_entry_takes_no_place_of_one_that_stays() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn nobody_else_is_blamed_for_a_port_that_is_our_own() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let asked = asked(Origin::File);
     let game = SocketAddr::from(([127, 0, 0, 1], 9));
     let first = relay("one", "127.0.0.1:0", game, TCP);

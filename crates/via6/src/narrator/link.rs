@@ -127,13 +127,7 @@ fn refused(code: Refusal, player: &str, remote: SocketAddr) -> String {
     format!("{who}: {why}")
 }
 
-fn ended(
-    code: Closed,
-    player: &str,
-    message: &str,
-    sessions: usize,
-    role: Role,
-) -> (Tone, String) {
+fn ended(code: Closed, player: &str, message: &str, sessions: usize, role: Role) -> (Tone, String) {
     let cut = match sessions {
         0 => String::new(),
         1 => "; 1 session was cut off".to_owned(),

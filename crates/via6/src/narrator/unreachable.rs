@@ -80,7 +80,8 @@ fn cure(attempts: &[Attempt], port: u16) -> String {
             .into();
     }
     if has(&Failed::Refused) {
-        return "The computer is there, and via6 is not running on it: ask the host to start it".into();
+        return "The computer is there, and via6 is not running on it: ask the host to start it"
+            .into();
     }
     format!(
         "Either via6 is not running there; or the host's router lets nothing in, where UDP and TCP port {port} \
@@ -95,7 +96,9 @@ fn no_route(address: SocketAddr) -> bool {
     error.is_some_and(|error| {
         matches!(
             error.kind(),
-            ErrorKind::AddrNotAvailable | ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable
+            ErrorKind::AddrNotAvailable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::HostUnreachable
         )
     })
 }
@@ -116,9 +119,7 @@ mod tests {
     #[test]
     fn what_was_tried_is_grouped_and_the_likely_cause_named() {
         let (one, two) = ("[::1]:5", "[::ffff:127.0.0.2]:5");
-        let silent = |at| {
-            [Kind::Quic, Kind::Tls].map(|kind| attempt(at, kind, Failed::Silent))
-        };
+        let silent = |at| [Kind::Quic, Kind::Tls].map(|kind| attempt(at, kind, Failed::Silent));
         let both = [silent(one), silent(two)].concat();
         let told = unreachable(&both);
         assert!(
@@ -131,7 +132,9 @@ mod tests {
         refused[1].failure = Failed::Refused;
         let told = unreachable(&refused);
         assert!(
-            told.contains("[::1]:5: no answer (QUIC), nothing listens there (TLS). The computer is there"),
+            told.contains(
+                "[::1]:5: no answer (QUIC), nothing listens there (TLS). The computer is there"
+            ),
             "{told}"
         );
         for (failure, words) in [

@@ -48,9 +48,8 @@ impl Joining {
         let keys = home.keys().await?;
         let host = invited.invite.fingerprint();
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-        let udp = listen_udp(any).map_err(|error| {
-            Failure::bind(&error, "via6 join INVITE --transport tls")
-        })?;
+        let udp = listen_udp(any)
+            .map_err(|error| Failure::bind(&error, "via6 join INVITE --transport tls"))?;
         let narrators = vec![Arc::clone(narrator)];
         let joiner = Joiner::start(JoinConfig {
             identity: Arc::clone(&keys.identity),

@@ -62,7 +62,10 @@ impl Places {
     /// All of them.
     pub(super) fn all(&self) -> Vec<(SocketAddr, Game)> {
         let places = self.lock();
-        places.iter().map(|(at, game)| (*at, game.clone())).collect()
+        places
+            .iter()
+            .map(|(at, game)| (*at, game.clone()))
+            .collect()
     }
 
     fn at(&self, at: SocketAddr) -> Option<ServiceId> {

@@ -172,9 +172,13 @@ mod tests {
         hosts.hear(&lock, one, &known).unwrap();
         for port in [5, 6] {
             let local = at(&format!("127.0.0.1:{port}"));
-            hosts.place(&lock, one, ("minecraft", 25565), local).unwrap();
+            hosts
+                .place(&lock, one, ("minecraft", 25565), local)
+                .unwrap();
         }
-        hosts.place(&lock, one, ("other", 25565), at("[::1]:9")).unwrap();
+        hosts
+            .place(&lock, one, ("other", 25565), at("[::1]:9"))
+            .unwrap();
         let (again, trouble) = Hosts::open(&folder, Some(&lock));
         assert!(trouble.is_none(), "{trouble:?}");
         for hosts in [&hosts, &again] {
@@ -203,9 +207,16 @@ mod tests {
         }
         assert_eq!(hosts.known(host(0)).number, 0);
         assert_eq!(hosts.known(host(1)).number, 1);
-        fs::write(folder.join(KIND.file), r#"{"version":1,"hosts":[{"fingerprint":"x"}]}"#).unwrap();
+        fs::write(
+            folder.join(KIND.file),
+            r#"{"version":1,"hosts":[{"fingerprint":"x"}]}"#,
+        )
+        .unwrap();
         let (hosts, trouble) = Hosts::open(&folder, Some(&lock));
-        assert!(matches!(trouble, Some(Trouble::Damaged { aside: Some(_), .. })));
+        assert!(matches!(
+            trouble,
+            Some(Trouble::Damaged { aside: Some(_), .. })
+        ));
         assert_eq!(hosts.known(host(1)).number, 0);
     }
 }

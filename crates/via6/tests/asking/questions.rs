@@ -74,7 +74,7 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
     let mut terminal = home.asks();
     let mut text = FIRST.to_owned();
     let ways = "Type h to host, j to join, or q to leave.";
-    let link = "ask the host for the line that `via6 host --open` prints";
+    let link = "ask the host for the line that `via6 host` prints";
     let port = "a port is a number from 1 to 65535";
     for (typed, said) in [
         ("", format!("\n\nNothing was hosted or joined from here yet. {ways}\n\nhost or join?")),

@@ -134,7 +134,7 @@ fn without_a_memory_an_address_is_missing() {
         assert_eq!(
             ended.stderr,
             "error: ADDR is missing\n\n\
-             hint: ask the host for the line that `via6 host --open` prints\n"
+             hint: ask the host for the line that `via6 host` prints\n"
         );
     }
     let path = home.0.path().join("state.json");

@@ -29,6 +29,7 @@ use super::place::dial;
 use super::*;
 use crate::args::{Shown, Splice};
 use crate::entry::{Entry, Protocols};
+use crate::link::Link;
 use crate::narrator::Role;
 use crate::state::{Folder, Lock, Trouble};
 use crate::status::{EntryStatus, SessionStatus, Status, Totals};
@@ -216,6 +217,7 @@ fn carry(name: &str) -> Carry {
             carried: Protocols::BOTH,
             trusted: Vec::new(),
             splice: Splice::Auto,
+            link: Link::Open,
         },
         any_port: false,
         shown: Shown {
