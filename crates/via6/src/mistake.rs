@@ -48,6 +48,10 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
             let name = written("--splice", "VIA6_SPLICE", typed);
             Failure::usage(format!("cannot read {name}{value}: auto, always or never"))
         }
+        ErrorKind::InvalidValue if name_of(&argument) == "--transport" => {
+            let name = written("--transport", "VIA6_TRANSPORT", typed);
+            Failure::usage(format!("cannot read {name}{value}: auto, quic or tls"))
+        }
         _ => Failure::usage(first_paragraph(&text)),
     };
     failure.hint(match name_of(&argument) {
@@ -61,6 +65,9 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
         "<FILE>" if command_of(error).is_empty() => "for instance: via6 run via6.toml".into(),
         "--metrics" => crate::metrics::EXAMPLE.into(),
         "--splice" => "for instance: --splice never".into(),
+        "--transport" => "for instance: --transport tls".into(),
+        "--as" => "for instance: --as Alice".into(),
+        "--dns-name" => "for instance: --dns-name play.example.org".into(),
         "--state" => "for instance: --state via6-state".into(),
         _ => example(error),
     })
@@ -126,11 +133,10 @@ fn unknown_command(command: &str, word: &str, text: &str) -> Failure {
         return failure.hint(tip(text).unwrap_or_else(|| EXAMPLE_CONFIG.into()));
     }
     if word.parse::<u16>().is_ok() {
-        return failure.hint(format!("to share a game: via6 host --open {word}"));
+        return failure.hint(format!("to share a game: via6 host {word}"));
     }
     match HostPort::parse_link(word) {
         Ok(link) if word.contains([':', '.']) => failure.hint(format!("try: via6 join '{link}'")),
-        Err(error) if word.starts_with("via6:") => Failure::address("the invite", &error),
         _ => failure.hint(tip(text).unwrap_or_else(|| "see `via6 --help`".into())),
     }
 }
@@ -143,7 +149,7 @@ fn unknown_argument(error: &clap::Error, argument: &str, text: &str) -> Failure 
             Some("the port belongs to the address: via6 join '[2001:db8::1]:43325'".into())
         }
         ("host", number) if number.parse::<u16>().is_ok() => Some(format!(
-            "a game on another computer is one word: via6 host --open HOST:{number}"
+            "a game on another computer is one word: via6 host HOST:{number}"
         )),
         _ => tip(text),
     };
@@ -188,7 +194,7 @@ fn command_of(error: &clap::Error) -> &'static str {
 /// A line to start from, of the command that was meant.
 fn example(error: &clap::Error) -> String {
     match command_of(error) {
-        "host" => "for instance: via6 host --open 25565".into(),
+        "host" => "for instance: via6 host 25565".into(),
         "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
         "relay" => EXAMPLE_RELAY.into(),
         "run" => "for instance: via6 run via6.toml".into(),

@@ -52,6 +52,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/told.rs"),
     include_str!("flags/trusted.rs"),
     include_str!("flags/variables.rs"),
+    include_str!("sealed/flags.rs"),
 ];
 
 /// A flag that is added without a test fails here.

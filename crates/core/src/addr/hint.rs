@@ -29,7 +29,7 @@ impl AddrError {
                 "a piece of it may be missing: copy it again from end to end".to_owned()
             }
             Self::CutShort { purpose, .. } => cut_short(*purpose),
-            Self::Invite => "to play on that host: via6 join, and then the invite".to_owned(),
+            Self::Invite => "paste it behind `via6 join`".to_owned(),
             Self::PastedOptions => {
                 "run the pasted line as it is, not inside of another `via6 join`".to_owned()
             }

@@ -104,10 +104,14 @@ fn leads_to(invite: &Invite, located: &Located) -> String {
     )
 }
 
-/// Tells that this computer is elsewhere; with the invite for that, if the one before is worth less now.
-pub(crate) fn moved_house(located: &Located, invite: Option<&Invite>, narrator: &Narrator) {
+/// Tells that this computer is elsewhere, and the invite for that if the one before is worth less now.
+pub(crate) fn moved_house(
+    located: &Located,
+    (invite, is_needed): (&Invite, bool),
+    narrator: &Narrator,
+) {
+    tell_scripts(invite, narrator);
     let addresses: Vec<_> = located.addresses.iter().map(ToString::to_string).collect();
-    narrator.emit(json!({ "event": "moved", "addresses": addresses }));
     let now = if addresses.is_empty() {
         "this computer has no IPv6 address any more".to_owned()
     } else {
@@ -119,10 +123,11 @@ pub(crate) fn moved_house(located: &Located, invite: Option<&Invite>, narrator: 
     narrator.tell(&format!(
         "{now}. Friends who are in have been told, and stay in"
     ));
-    let Some(invite) = invite else { return };
+    if !is_needed {
+        return;
+    }
     narrator
         .say("An address in the invite is gone; for whoever is not in yet this is the new line:\n");
-    tell_scripts(invite, narrator);
     narrator.give(&format!("  {}", line(invite)));
     narrator.say("");
     if let Some((kind, text)) = located.reach.and_then(notice) {

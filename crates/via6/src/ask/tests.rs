@@ -280,7 +280,7 @@ fn a_mistake_is_explained_and_asked_again() {
         (Some("h"), "0", "cannot read the port: port 0 cannot be dialled\n  a port is a number from 1 to 65535".into()),
         (Some("j"), "", "That was nothing to join. Paste a line or an address; b goes back, q leaves.".into()),
         (Some("j"), "192.0.2.7:25565", format!("cannot read the host's address: 192.0.2.7 is an IPv4 address; a via6 link runs over IPv6\n  {ask_host}; if it must be IPv4: via6 relay tcp 127.0.0.1:46666 192.0.2.7:25565")),
-        (Some("j"), "via6:AbCdEfGhIjKlMnOp", "cannot read the host's address: this is an invite, and only `via6 join` takes one\n  to play on that host: via6 join, and then the invite".into()),
+        (Some("j"), "via6:AbCdEfGhIjKlMnOp", "cannot read the host's address: this is an invite, and only `via6 join` takes one\n  paste it behind `via6 join`".into()),
         (Some("j"), "via6 host --open 22", "cannot take `via6 host` from here: only `via6 join` lines are run\n  if you know what it does, leave with q and run it yourself".into()),
         (Some("j"), "via6 join '[::1]:5' --state x", "cannot take --state from a pasted line\n  paste it without, or leave with q and run it yourself".into()),
     ] {

@@ -55,12 +55,12 @@ impl Draft {
     fn place(&self) -> Option<Place<'_>> {
         Some(Place {
             listen: &self.listen.as_ref()?.value,
-            carried: listens_for(&self.link, self.carried),
+            carried: listens_for(self.link.as_ref()?, self.carried),
         })
     }
 
-    fn is_shared(&self) -> bool {
-        matches!(self.link, Link::Shared(_))
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.link, Some(Link::Shared(_)))
     }
 }
 
@@ -100,7 +100,6 @@ fn check_one_port(reader: &mut Reader<'_>, draft: &Draft, before: &[Draft]) {
         return;
     };
     if let (Some(own), Some(other)) = (&draft.listen, &first.listen)
-        && draft.says_where()
         && own.value != other.value
     {
         let message = format!(
@@ -110,7 +109,7 @@ fn check_one_port(reader: &mut Reader<'_>, draft: &Draft, before: &[Draft]) {
         let hint = "leave `port` and `listen` out of all but the first".to_owned();
         reader.found.hint(own.place.clone(), message, hint);
     }
-    if let (Link::Shared(own), Link::Shared(other)) = (&draft.link, &first.link)
+    if let (Some(Link::Shared(own)), Some(Link::Shared(other))) = (&draft.link, &first.link)
         && let (Some(own), Some(other)) = (&own.name, &other.name)
         && own != other
     {
@@ -251,7 +250,7 @@ fn tell_circle(reader: &mut Reader<'_>, drafts: &[Draft], way: &[usize]) {
     let target = &upstream.value;
     let key = match first.role {
         Role::Host => "game",
-        Role::Join if !first.link.is_open() => "invite",
+        Role::Join if first.link != Some(Link::Open) => "invite",
         Role::Join => "host",
         Role::Relay => "target",
     };

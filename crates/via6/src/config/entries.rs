@@ -38,7 +38,8 @@ pub(super) struct Draft {
     pub(super) by_port: bool,
     trusted: Vec<Network>,
     splice: Splice,
-    pub(super) link: Link,
+    /// `None`: it could not be read, which was told.
+    pub(super) link: Option<Link>,
     origins: Origins,
 }
 
@@ -58,7 +59,7 @@ impl Draft {
             carried: self.carried,
             trusted: self.trusted,
             splice: self.splice,
-            link: self.link,
+            link: self.link?,
         };
         Some(Settings {
             entry,
@@ -97,7 +98,23 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Vec<Draft> {
         reader.found.hint(draft.place.clone(), message, hint);
     }
     check_names(reader, &drafts);
+    share_one_port(&mut drafts);
     drafts
+}
+
+/// Those that are shared by invite go through one port: where one says it, the others go along.
+fn share_one_port(drafts: &mut [Draft]) {
+    let says = |draft: &&Draft| draft.is_shared() && draft.says_where();
+    let Some(listen) = drafts.iter().find(says).and_then(|one| one.listen.clone()) else {
+        return;
+    };
+    for draft in drafts {
+        if draft.is_shared() && !draft.says_where() {
+            let place = draft.place.clone();
+            let value = listen.value.clone();
+            draft.listen = Some(Placed { value, place });
+        }
+    }
 }
 
 fn no_name(reader: &mut Reader<'_>, role: Role, place: Range<usize>) {
@@ -165,12 +182,13 @@ fn read_one(
         link,
         mut origins,
     } = way(reader, role, section);
-    let (listen, by_port, listen_source) = listen(reader, role, section, &link);
+    let (listen, by_port, listen_source) = listen(reader, role, section, link.as_ref());
     let (tcp, udp) = match role {
         Role::Relay => protocol(reader, section),
         Role::Host | Role::Join => carried(reader, section, pasted),
     };
-    if !link.is_open() && !tcp.value {
+    let is_open = link.as_ref().is_some_and(Link::is_open);
+    if !is_open && !tcp.value {
         let message = format!(
             "{} carries UDP alone, and sealed links carry TCP only so far",
             section.title
@@ -228,25 +246,26 @@ struct Way {
     upstream: Upstream,
     /// Which protocols a pasted line asks for.
     pasted: Option<Asked>,
-    link: Link,
+    link: Option<Link>,
     origins: Origins,
 }
 
 fn way(reader: &mut Reader<'_>, role: Role, section: &Section<'_>) -> Way {
     let mut origins = Origins::default();
-    let (mut pasted, mut link) = (None, Link::Open);
+    let (mut pasted, mut link) = (None, Some(Link::Open));
     let upstream = match role {
         Role::Host => {
-            link = shared(reader, section, &mut origins);
+            link = Some(shared(reader, section, &mut origins));
             reader.game(section)
         }
-        Role::Join if reader.has(section, "invite") => {
+        Role::Join if is_by_invite(reader, section) => {
             check_one_host(reader, section);
             let invite = reader.invite(section);
+            link = None;
             invite.map(|invite| {
                 let place = invite.place.clone();
                 let value = first_place(&invite.value);
-                link = invited(reader, section, invite.value, &mut origins);
+                link = Some(invited(reader, section, invite.value, &mut origins));
                 Placed { value, place }
             })
         }
@@ -309,6 +328,12 @@ fn invited(
     }))
 }
 
+/// Whether a join has an invite, be it in a line that cannot be read.
+fn is_by_invite(reader: &Reader<'_>, section: &Section<'_>) -> bool {
+    let has = |key| section.table.contains_key(key);
+    has("invite") || (!has("host") && reader.has(section, "invite"))
+}
+
 /// A join leads to one host.
 fn check_one_host(reader: &mut Reader<'_>, section: &Section<'_>) {
     if let Some((key, _)) = section.table.get_key_value("host") {
@@ -336,7 +361,7 @@ fn listen(
     reader: &mut Reader<'_>,
     role: Role,
     section: &Section<'_>,
-    link: &Link,
+    link: Option<&Link>,
 ) -> (Option<Placed<Listen>>, bool, Source) {
     let has = |key| section.table.contains_key(key);
     if role == Role::Host && has("port") {
@@ -360,9 +385,11 @@ fn listen(
     }
     let default = match role {
         Role::Host => at(Ipv6Addr::UNSPECIFIED.into(), DEFAULT_LINK_PORT),
-        Role::Join if link.is_open() => at(Ipv4Addr::LOCALHOST.into(), DEFAULT_JOIN_PORT),
-        // The games' own ports.
-        Role::Join => at(Ipv4Addr::LOCALHOST.into(), 0),
+        Role::Join => match link {
+            Some(Link::Open) => at(Ipv4Addr::LOCALHOST.into(), DEFAULT_JOIN_PORT),
+            // The games' own ports.
+            _ => at(Ipv4Addr::LOCALHOST.into(), 0),
+        },
         Role::Relay => return (None, false, Source::Default),
     };
     // What it says of that cannot be read, and was told.

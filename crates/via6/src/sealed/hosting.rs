@@ -233,17 +233,15 @@ impl Hosting {
             let Ok(found) = spawn_blocking(move || Located::now(listener)).await else {
                 return;
             };
-            let before = self.located();
-            if before != found {
-                let invited = self.invite().ok();
+            if self.located() != found {
+                let old = self.invite();
                 self.now().located = found.clone();
                 self.locate();
-                let invite = self.invite().ok().filter(|invite| {
-                    let old = invited.iter().flat_map(|old| old.addresses());
-                    let mut gone = old.filter(|ip| !invite.addresses().contains(ip));
-                    gone.next().is_some() || before.addresses.is_empty()
-                });
-                self.told.moved(&found, invite.as_ref());
+                if let (Ok(old), Ok(new)) = (old, self.invite()) {
+                    let mut addresses = old.addresses().iter();
+                    let is_gone = addresses.any(|ip| !new.addresses().contains(ip));
+                    self.told.moved(&found, &new, is_gone);
+                }
             }
         }
     }

@@ -29,10 +29,11 @@ impl Told {
         }
     }
 
-    /// This computer is elsewhere; with the invite that is needed now, if the one before has lost an address.
-    pub(super) fn moved(&self, located: &Located, invite: Option<&Invite>) {
+    /// This computer is elsewhere. With the invite that says so, and whether somebody needs it: the one before
+    /// has lost an address.
+    pub(super) fn moved(&self, located: &Located, invite: &Invite, is_needed: bool) {
         for narrator in (self.listeners)() {
-            announce::moved_house(located, invite, &narrator);
+            announce::moved_house(located, (invite, is_needed), &narrator);
         }
     }
 }

@@ -145,5 +145,5 @@ fn invite(join: SocketAddr, narrator: &Narrator) {
     narrator.say("\nNow you: chat with yourself from two terminals, each connected to\n");
     narrator.give(&format!("  {join}"));
     narrator.say(&format!("\nfor instance with: {client} {ip} {port}"));
-    narrator.say("Press Ctrl-C to stop. To share a real game: via6 host --open PORT");
+    narrator.say("Press Ctrl-C to stop. To share a real game: via6 host PORT");
 }
