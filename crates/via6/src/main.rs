@@ -19,6 +19,7 @@ mod secrets;
 mod state;
 mod status;
 mod stop;
+mod suggest;
 mod view;
 mod wanted;
 mod watch;

@@ -2,6 +2,7 @@
 
 mod alongside;
 mod asking;
+mod columns;
 mod config;
 mod demo;
 mod everyday;
