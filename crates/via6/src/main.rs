@@ -15,6 +15,7 @@ mod mistake;
 mod narrator;
 mod output;
 mod reading;
+mod roster;
 mod secrets;
 mod state;
 mod status;

@@ -15,7 +15,7 @@
 mod document;
 mod folder;
 mod home;
-pub(crate) mod identity;
+mod identity;
 mod keeper;
 mod lock;
 mod memory;
