@@ -69,6 +69,8 @@ labels! {
         LingerTimeout => "linger-timeout",
         /// The other side could not be dialled; the downstream side saw RST.
         DialFailed => "dial-failed",
+        /// The sealed link that carried it was lost, or ended; both sides saw RST.
+        LinkLost => "link-lost",
         /// via6 was told to stop before the session ended.
         Stopped => "stopped",
     }

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use via6_core::addr::{Host, HostPort};
 use via6_core::limits::{DIAL_ADDRESSES_MAX, DIAL_STAGGER, DIAL_TIMEOUT, LOOKUPS_MAX};
 
@@ -106,12 +106,7 @@ pub(crate) async fn resolve(to: &HostPort) -> Result<Vec<SocketAddr>, DialError>
                 name: name.to_string(),
                 source,
             };
-            let looked_up = look_up(name.as_str().to_owned(), to.port);
-            let deadline = Instant::now() + DIAL_TIMEOUT;
-            let found = timeout_at(deadline, looked_up)
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-                .map_err(unknown)?;
+            let found = look_up(name.as_str(), to.port).await.map_err(unknown)?;
             if found.is_empty() {
                 return Err(unknown(io::Error::other("it has none")));
             }
@@ -121,9 +116,17 @@ pub(crate) async fn resolve(to: &HostPort) -> Result<Vec<SocketAddr>, DialError>
     Ok(interleave(found))
 }
 
-/// Asks the system's resolver, on a thread that it may hold for longer than anybody waits: its
-/// permit stays with it, so that silent resolvers hold [`LOOKUPS_MAX`] threads and no more.
-async fn look_up(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+/// What a name stands for now, as the system's resolver says within [`DIAL_TIMEOUT`]. Cancel safe.
+pub async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let asked = timeout(DIAL_TIMEOUT, ask_resolver(name.to_owned(), port));
+    asked
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Asks on a thread that the resolver may hold for longer than anybody waits: its permit stays with it, so
+/// that silent resolvers hold [`LOOKUPS_MAX`] threads and no more.
+async fn ask_resolver(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     static PERMITS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
     let permit = PERMITS.acquire().await.map_err(io::Error::other)?;
     let look_up = move || {

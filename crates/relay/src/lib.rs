@@ -38,6 +38,7 @@
 mod buffer;
 mod descriptors;
 mod dial;
+mod elsewhere;
 mod engine;
 mod event;
 mod leg;
@@ -50,12 +51,15 @@ mod shared;
 mod shutdown;
 mod socket;
 mod splice;
+mod stream;
 mod tally;
 mod terms;
+mod ticket;
 mod udp;
 
 pub use descriptors::{Descriptors, Lease};
-pub use dial::{Attempts, DialError, dial};
+pub use dial::{Attempts, DialError, dial, look_up};
+pub use elsewhere::{Arrival, Outlet, Seat};
 pub use engine::Engine;
 pub use event::{Event, FlowId, Observer, Protocol, SessionEnd, SessionId, Warning};
 pub use leg::Leg;
@@ -69,5 +73,6 @@ pub use socket::{
     BindError, describe, listen_tcp, listen_udp, raise_descriptor_limit, route_to, zone_index,
 };
 pub use splice::{Patience, Traffic, splice};
+pub use stream::Stream;
 pub use tally::Totals;
 pub use terms::Settings;

@@ -19,9 +19,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::admission::Admission;
-use via6_core::reason::CloseReason;
+use via6_core::reason::{CloseReason, ShedReason};
 
 use crate::descriptors::Descriptors;
+use crate::elsewhere::{Elsewhere, Outlet, Seat};
 use crate::engine::{Engine, Held, Place, Plan};
 use crate::event::{Event, Observer, Protocol};
 use crate::look::Look;
@@ -30,6 +31,7 @@ use crate::shared::{Notices, Shared};
 use crate::shutdown::Shutdown;
 use crate::tally::Totals;
 use crate::terms::{Settings, Terms};
+use crate::ticket::Ticket;
 
 /// Listeners and where they lead. Give it listeners of the same port number for both protocols,
 /// as games expect.
@@ -121,6 +123,24 @@ impl Relay {
     /// Begins to relay, until `shutdown`. Must be called inside a tokio runtime. Errors are those of
     /// [`Self::run`].
     pub fn start(self, shutdown: &Shutdown) -> io::Result<(Running, Ending)> {
+        self.begin(None, shutdown)
+    }
+
+    /// The same, but TCP connections go to `outlet` once they are accepted and admitted: something else
+    /// than the engine carries them on. What [`Running::arrive`] admits does so too.
+    pub fn start_to(
+        self,
+        outlet: Arc<dyn Outlet>,
+        shutdown: &Shutdown,
+    ) -> io::Result<(Running, Ending)> {
+        self.begin(Some(outlet), shutdown)
+    }
+
+    fn begin(
+        self,
+        outlet: Option<Arc<dyn Outlet>>,
+        shutdown: &Shutdown,
+    ) -> io::Result<(Running, Ending)> {
         let places = self.listeners.into_iter().map(place);
         let places = places.collect::<io::Result<_>>()?;
         let shared = Arc::new(Shared {
@@ -133,6 +153,8 @@ impl Relay {
             notices: Notices::new(self.observer),
             shutdown: shutdown.child(),
             runtime: Handle::current(),
+            outlet,
+            elsewhere: Elsewhere::default(),
             sessions: TaskTracker::new(),
             flows: TaskTracker::new(),
             opened: AtomicU64::new(0),
@@ -210,6 +232,14 @@ impl Running {
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.terms().settings.clone()
+    }
+
+    /// A session came in by something else than a listener of this relay, and is carried elsewhere:
+    /// its place, or why there is none. `listener`: where it came in.
+    pub fn arrive(&self, listener: SocketAddr, downstream: SocketAddr) -> Result<Seat, ShedReason> {
+        let terms = Arc::clone(&self.terms());
+        let now = Instant::now().into_std();
+        Ticket::take(&terms, listener, downstream, 1, now).map(Seat::new)
     }
 
     /// Stops accepting and lets what lives go on, flows too, for so long at most.

@@ -13,6 +13,7 @@ use via6_core::admission::Admission;
 use via6_core::throttle::Throttle;
 
 use crate::descriptors::Descriptors;
+use crate::elsewhere::{Elsewhere, Outlet};
 use crate::event::{Event, Observer, Protocol, Warning};
 use crate::policy::Policy;
 use crate::shutdown::Shutdown;
@@ -26,6 +27,10 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Shutdown,
     /// Looks names up and dials them.
     pub(crate) runtime: Handle,
+    /// Takes the sessions, if the engine does not carry them itself.
+    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    /// Sessions that are carried elsewhere.
+    pub(crate) elsewhere: Elsewhere,
     /// Live sessions.
     pub(crate) sessions: TaskTracker,
     /// Live flows.

@@ -170,6 +170,11 @@ impl Inbound {
         self.has_end() || self.is_discarded
     }
 
+    /// A reset came, or the game here broke.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset.is_some() || self.is_discarded
+    }
+
     pub(super) fn window(&self) -> usize {
         self.window
     }

@@ -195,6 +195,12 @@ impl Channel {
         self.inbound.end()
     }
 
+    /// It came to a reset, on whichever side.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.inbound.was_reset() || self.outbound.is_abandoned()
+    }
+
     // The other side.
 
     /// Bytes came. Returns how many of them are new.
@@ -224,8 +230,10 @@ impl Channel {
 
     /// The other side says what it has. Nothing that it says goes back.
     pub fn on_standing(&mut self, standing: &Standing) -> Result<(), Violation> {
+        // Of a side that is done, deaf says that the other has forgotten the channel, and nothing of a game.
+        let was_done = self.is_done();
         self.outbound.on_standing(standing)?;
-        if standing.deaf {
+        if standing.deaf && !was_done {
             self.outbound.abandon();
         }
         self.peer_done |= standing.done;

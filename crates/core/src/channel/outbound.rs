@@ -193,6 +193,10 @@ impl Outbound {
         self.end.is_some() || self.is_settled
     }
 
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_abandoned
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.is_settled
     }

@@ -106,3 +106,63 @@ pub const INVITES_MAX: usize = 256;
 /// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
 /// longest ago; without any, somebody new is refused (`full`).
 pub const PLAYERS_MAX: usize = 1024;
+
+/// How long the handshake of a transport may take, on either side.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// How long a joiner may take from the handshake to ATTACH, and a host to answer.
+pub const ADMIT_TIME: Duration = Duration::from_secs(5);
+
+/// Transports of a host that are not attached yet; with one more, the oldest is closed. Each may keep one
+/// frame and what a handshake needs, some 30 KiB.
+pub const UNATTACHED_MAX: usize = 256;
+
+/// The same of one /64, which is one home.
+pub const UNATTACHED_PER_PREFIX: usize = 16;
+
+/// With so many transports not attached, a QUIC client must show that it receives at its address before
+/// anything is kept of it (Retry, RFC 9000 §8.1.2).
+pub const UNATTACHED_TRUSTED: usize = 32;
+
+/// A joiner begins with TLS so long after QUIC: where UDP works, QUIC has won by then.
+pub const TLS_AFTER: Duration = Duration::from_millis(500);
+
+/// Addresses that a joiner tries: of the invite, of its name, and those that the host has told.
+pub const LINK_TARGETS_MAX: usize = 16;
+
+/// Between two attempts to reach a host that is not there, at first and at most.
+pub const LINK_RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+/// How often a joiner looks whether its own address has changed, with a link that has channels or
+/// without: one question to the routing table.
+pub const ADDRESS_LOOK: Duration = Duration::from_secs(1);
+
+/// How long the last words on a transport may take to get out.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Bytes of unsent TLS records in the system's queue: more would be a queue that a game message waits in
+/// behind a download (`TCP_NOTSENT_LOWAT`, tcp(7)).
+pub const TLS_UNSENT: u32 = 32 * 1024;
+
+/// QUIC streams at a time: each channel's, and the control stream.
+pub const QUIC_STREAMS: u32 = 257;
+
+/// What may come on one QUIC stream ahead of us: a channel's window and its frames' overhead, so that
+/// the channel's own limit is the one that binds.
+pub const QUIC_STREAM_WINDOW: u32 = 1024 * 1024 + 64 * 1024;
+
+/// The same of a whole QUIC connection.
+pub const QUIC_WINDOW: u32 = 17 * 1024 * 1024;
+
+/// Bytes that QUIC keeps until they are acknowledged. More than channels may have unacknowledged, so it
+/// is not what they wait for.
+pub const QUIC_KEPT: u64 = 32 * 1024 * 1024;
+
+/// A QUIC connection without a sign of life ends after this; liveness is decided before, by PING.
+pub const QUIC_IDLE: Duration = Duration::from_secs(60);
+
+/// Bytes of frames that go to a transport in one piece: one TLS record, and a turn of one channel.
+pub const TURN_ROOM: usize = 16 * 1024;
+
+/// How often a host looks for links whose hold time is over.
+pub const HOLD_LOOK: Duration = Duration::from_millis(500);

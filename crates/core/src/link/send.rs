@@ -40,6 +40,24 @@ impl Link {
         }
     }
 
+    /// Whether [`transmit`](Self::transmit) has anything to do now.
+    pub fn has_turns(&mut self, now: Instant) -> bool {
+        if !self.is_attached {
+            return false;
+        }
+        let pings = self.role == Role::Joiner && self.watch.ping_is_due(&self.limits, now);
+        if pings || self.pong.is_some() || !self.answers.is_empty() {
+            return true;
+        }
+        while let Some(&id) = self.ready.first() {
+            if self.has_turn(id, now) {
+                return true;
+            }
+            self.ready.remove(&id);
+        }
+        false
+    }
+
     fn control(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
         if let Some(number) = self.pong.take() {
             return Frame::Pong(number).write(out).is_ok();

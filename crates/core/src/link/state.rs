@@ -246,6 +246,44 @@ impl Link {
         self.slots.get(&id)?.channel.end()
     }
 
+    /// The session is over for one side or the other, whatever is still to be read: nothing more can be sent.
+    #[must_use]
+    pub fn is_broken(&self, id: ChannelId) -> bool {
+        self.slots
+            .get(&id)
+            .is_none_or(|slot| slot.channel.is_broken())
+    }
+
+    /// Neither side says anything more about it.
+    #[must_use]
+    pub fn is_forgotten(&self, id: ChannelId) -> bool {
+        self.slots
+            .get(&id)
+            .is_none_or(|slot| slot.channel.is_forgotten())
+    }
+
+    /// It is answered that there is no such channel.
+    #[must_use]
+    pub fn has_answer(&self, id: ChannelId) -> bool {
+        self.answers.contains_key(&id)
+    }
+
+    /// There is something to send on it, and a transport to send it.
+    #[must_use]
+    pub fn has_turn(&self, id: ChannelId, now: Instant) -> bool {
+        self.is_attached
+            && self
+                .slots
+                .get(&id)
+                .is_some_and(|slot| slot.has_something(now))
+    }
+
+    /// Nothing carries it.
+    #[must_use]
+    pub fn is_detached(&self) -> bool {
+        !self.is_attached
+    }
+
     /// The game's socket is gone. The channel goes when the other side knows how it ended.
     pub fn release(&mut self, id: ChannelId, now: Instant) {
         self.with(id, |slot| {

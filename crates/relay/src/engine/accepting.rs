@@ -9,12 +9,13 @@ use via6_core::limits::ACCEPT_TURN;
 
 use super::listener::{Accepted, Listener};
 use super::session::{Place, Session};
-use super::ticket::Ticket;
 use super::worker::{Worker, enqueue};
 use super::{Concern, Key};
+use crate::elsewhere::Arrival;
 use crate::event::{Protocol, Warning};
 use crate::socket;
 use crate::terms::Terms;
+use crate::ticket::Ticket;
 
 impl Worker {
     pub(super) fn listen(
@@ -99,7 +100,9 @@ impl Worker {
         stream: TcpStream,
         downstream: SocketAddr,
     ) {
-        let taken = Ticket::take(terms, listener, downstream, self.now);
+        let outlet = terms.shared.outlet.as_ref();
+        let sockets = if outlet.is_some() { 1 } else { 2 };
+        let taken = Ticket::take(terms, listener, downstream, sockets, self.now);
         let ticket = match taken {
             Ok(ticket) => ticket,
             Err(reason) => {
@@ -111,6 +114,10 @@ impl Worker {
             }
         };
         socket::tune_accepted(&SockRef::from(&stream), listener.ip(), downstream.ip());
+        if let Some(outlet) = outlet {
+            outlet.take(Arrival::new(stream.into(), listener, ticket));
+            return;
+        }
         self.serial += 1;
         let entry = self.sessions.vacant_key();
         let place = Place {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Held;
 use super::session::Session;
 use super::worker::Worker;
+use crate::elsewhere::look_elsewhere;
 use crate::event::Protocol;
 use crate::look::Look;
 use crate::shared::Shared;
@@ -43,6 +44,9 @@ impl Worker {
         self.look_at_listeners(&mut looks);
         self.look_at_sessions(most, &mut looks);
         self.look_at_flows_of(most, &mut looks);
+        for (relay, look) in relays.iter().zip(&mut looks.looks) {
+            look_elsewhere(relay, most, self.now, look);
+        }
         looks.looks
     }
 

@@ -20,7 +20,6 @@ mod receiving;
 mod session;
 mod settling;
 mod socket;
-mod ticket;
 mod timers;
 mod token;
 mod worker;

@@ -13,7 +13,6 @@ use via6_core::limits::DIAL_TIMEOUT;
 use via6_core::reason::CloseReason;
 
 use super::socket::Socket;
-use super::ticket::Ticket;
 use super::{Command, Concern, Inbox, Key};
 use crate::dial::{Attempts, DialError, dial, literal};
 use crate::event::SessionId;
@@ -24,6 +23,7 @@ use crate::shared::Shared;
 use crate::socket::begin_connect;
 use crate::splice::{Patience, Splice, Turn};
 use crate::terms::Terms;
+use crate::ticket::Ticket;
 
 /// An entry of the engine's table.
 pub(super) struct Session {

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -12,6 +12,7 @@ use super::timer::Timer;
 use super::{Patience, Splice, Turn};
 use crate::buffer::with_buffer;
 use crate::leg::Leg;
+use crate::look::SessionState;
 use crate::pipe::Pipes;
 
 /// Bytes of a session so far, readable while it runs: counted when a leg's system has taken them.
@@ -21,6 +22,40 @@ pub struct Traffic {
     pub up: AtomicU64,
     /// Upstream to downstream.
     pub down: AtomicU64,
+    state: AtomicU8,
+}
+
+/// What [`Traffic`] keeps of a state.
+const STATES: [SessionState; 4] = [
+    SessionState::Dialling,
+    SessionState::Open,
+    SessionState::HalfClosed,
+    SessionState::Ending,
+];
+
+impl Traffic {
+    /// How far the session is.
+    #[must_use]
+    pub fn state(&self) -> SessionState {
+        let state = usize::from(self.state.load(Ordering::Relaxed));
+        STATES.get(state).copied().unwrap_or(SessionState::Ending)
+    }
+
+    /// Bytes up and down so far.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.up), read(&self.down))
+    }
+
+    /// Both sides are there.
+    pub(crate) fn opened(&self) {
+        self.set(SessionState::Open);
+    }
+
+    fn set(&self, state: SessionState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
 }
 
 /// Copies between `down` and `up` until the session is over, and says why it was.
@@ -42,6 +77,7 @@ pub async fn splice<D: Leg, U: Leg>(
             let (up, down) = splice.traffic();
             traffic.up.store(up, Ordering::Relaxed);
             traffic.down.store(down, Ordering::Relaxed);
+            traffic.set(splice.state());
             if let Poll::Ready(reason) = polled {
                 return Poll::Ready(reason);
             }

@@ -119,6 +119,7 @@ fn session_text(end: &SessionEnd, role: Role) -> String {
         CloseReason::UpstreamReset => format!("{up} broke it off (reset)"),
         CloseReason::DownstreamDead => format!("{down} no longer answers"),
         CloseReason::UpstreamDead => format!("{up} no longer answers"),
+        CloseReason::LinkLost => "the link between join and host was lost".into(),
         CloseReason::LingerTimeout => "one side had finished and the other fell silent".into(),
         CloseReason::DialFailed => format!("{up} could not be reached"),
         CloseReason::Stopped => "via6 was stopped".into(),

@@ -70,7 +70,8 @@ pub(crate) fn answer_alone(
 /// A secret, if a new invite is asked for.
 fn drawn_for(ask: &Ask) -> Result<Drawn, Failure> {
     if matches!(ask, Ask::NewInvite(_)) {
-        return draw_invite().map_err(|error| Failure::cannot_go_on(&error));
+        return draw_invite()
+            .map_err(|error| Failure::runtime(format!("cannot make an invite: {error}")));
     }
     let secret = Secret([0; 16]);
     Ok(Drawn { id: [0; 8], secret })

@@ -84,7 +84,8 @@ impl Home {
     #[expect(dead_code, reason = "no command makes a sealed link yet")]
     pub(crate) async fn identity(&self) -> Result<Seed, Failure> {
         let Some((lock, _)) = self.kept.clone() else {
-            return Seed::draw().map_err(|error| Failure::cannot_go_on(&error));
+            return Seed::draw()
+                .map_err(|error| Failure::runtime(format!("cannot go on: {error}")));
         };
         let loading =
             tokio::task::spawn_blocking(move || identity::load_or_create(lock.folder(), &lock));

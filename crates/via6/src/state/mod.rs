@@ -20,6 +20,8 @@ mod keeper;
 mod lock;
 mod memory;
 mod roster;
+#[cfg(test)]
+mod test_home;
 mod trouble;
 
 pub(crate) use folder::Folder;

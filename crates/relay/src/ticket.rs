@@ -15,11 +15,11 @@ use crate::terms::Terms;
 
 /// A session's place among its peers, its descriptors, and its record. The end is told exactly once:
 /// by [`Ticket::end`], or as stopped when the ticket is dropped without.
-pub(super) struct Ticket {
-    pub(super) terms: Arc<Terms>,
-    pub(super) session: SessionId,
-    pub(super) downstream: SocketAddr,
-    pub(super) began: Instant,
+pub(crate) struct Ticket {
+    pub(crate) terms: Arc<Terms>,
+    pub(crate) session: SessionId,
+    pub(crate) downstream: SocketAddr,
+    pub(crate) began: Instant,
     ended: bool,
     _lease: Lease,
     /// A drain waits for it.
@@ -27,15 +27,16 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// A place for one more session, and the news of it; or why there is none.
-    pub(super) fn take(
+    /// A place for one more session, of so many sockets, and the news of it; or why there is none.
+    pub(crate) fn take(
         terms: &Arc<Terms>,
         listener: SocketAddr,
         downstream: SocketAddr,
+        sockets: u32,
         now: Instant,
     ) -> Result<Self, ShedReason> {
         let shared = &terms.shared;
-        let lease = shared.descriptors.lease(2);
+        let lease = shared.descriptors.lease(sockets);
         let lease = lease.ok_or(ShedReason::DescriptorsFull)?;
         let exempt = terms.is_exempt(downstream);
         shared
@@ -61,7 +62,7 @@ impl Ticket {
         })
     }
 
-    pub(super) fn dialled(&self, upstream: SocketAddr, now: Instant) {
+    pub(crate) fn dialled(&self, upstream: SocketAddr, now: Instant) {
         self.terms.shared.notices.tell(&Event::SessionDialled {
             session: self.session,
             upstream,
@@ -70,7 +71,7 @@ impl Ticket {
     }
 
     /// Tells how the session ended; its sockets are closed by now. `traffic`: bytes up and down.
-    pub(super) fn end(
+    pub(crate) fn end(
         mut self,
         reason: CloseReason,
         traffic: (u64, u64),
