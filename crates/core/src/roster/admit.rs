@@ -62,7 +62,7 @@ impl Roster {
     }
 
     /// Does it still admit those whom it has admitted?
-    fn is_good(&self, invite: InviteId) -> bool {
+    pub(super) fn is_good(&self, invite: InviteId) -> bool {
         self.invite_of(invite)
             .is_some_and(|invite| invite.revoked_ms.is_none())
     }

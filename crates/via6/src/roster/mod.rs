@@ -10,8 +10,9 @@
 mod answering;
 mod asked;
 mod deciding;
-pub(crate) mod doors;
+mod doors;
 mod lifetime;
+mod sealed;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod typed;
