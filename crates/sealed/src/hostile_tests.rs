@@ -285,6 +285,7 @@ async fn the_link_of_another_player_is_out_of_reach() {
             .await
             .unwrap();
         while !ground.host.players().is_empty() {
+            // Between two looks.
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -367,7 +368,6 @@ async fn what_breaks_the_protocol_ends_its_own_link_alone() {
         let link = LinkId(crate::random().unwrap());
         let mut transport = ground.attached(Kind::Tls, &device, link).await;
         transport.outlet.write(&bytes).await.unwrap();
-        transport.outlet.flush().await.unwrap();
         assert!(closed(&mut transport).await, "{what}: nothing was said");
     }
     other.outlet.send(&Frame::Ping(1)).await.unwrap();
@@ -388,7 +388,6 @@ async fn channels_without_end_are_refused_and_kept_within_bounds() {
         open.write(&mut bytes).unwrap();
     }
     transport.outlet.write(&bytes).await.unwrap();
-    transport.outlet.flush().await.unwrap();
     let last = ChannelId(most + 49);
     let is_refusal = |frame: &Frame<'_>| match frame {
         Frame::Rst { channel, code, .. } => *channel == last && code.is_refusal(),

@@ -19,6 +19,9 @@ use tokio::time::sleep;
 use via6_core::frame::{Closed, Refusal};
 use via6_sealed::{JoinEnd, Kind, Transports};
 
+/// How long TCP is cut, and is there again.
+const CUT: Duration = Duration::from_millis(60);
+
 /// A host and a joiner with a path between them.
 async fn with_path(ground: &Ground, transports: Transports) -> (Hosting, Path, Joining) {
     let hosting = Hosting::start(ground, echo_game().await);
@@ -52,9 +55,10 @@ async fn tls_connections_break_and_no_byte_is_lost() {
     let (hosting, path, joining) = with_path(&ground, Transports::Only(Kind::Tls)).await;
     echoed(joining.address, 20_000_000, async {
         for _ in 0..5 {
-            sleep(Duration::from_millis(60)).await;
+            // How long a cut lasts, and how long it stays away.
+            sleep(CUT).await;
             path.pass_tcp(false);
-            sleep(Duration::from_millis(60)).await;
+            sleep(CUT).await;
             path.pass_tcp(true);
         }
     })
@@ -67,8 +71,10 @@ async fn a_path_that_swallows_all_is_survived() {
     let ground = Ground::default();
     let (_hosting, path, joining) = with_path(&ground, Transports::Only(Kind::Quic)).await;
     echoed(joining.address, 5_000_000, async {
+        // Well into the download.
         sleep(Duration::from_millis(50)).await;
         path.pass_udp(false);
+        // Longer than it takes to be suspect.
         sleep(Duration::from_secs(4)).await;
         path.pass_udp(true);
     })
@@ -81,6 +87,7 @@ async fn where_quic_is_blocked_in_the_middle_tls_goes_on() {
     let (hosting, path, joining) = with_path(&ground, Transports::Any).await;
     assert_eq!(joining.joiner.look().carried.unwrap().0, Kind::Quic);
     echoed(joining.address, 5_000_000, async {
+        // Well into the download.
         sleep(Duration::from_millis(50)).await;
         path.pass_udp(false);
         until("over TLS", || hosting.told.has("Tls")).await;

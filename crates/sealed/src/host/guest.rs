@@ -8,6 +8,7 @@ use via6_core::limits::LINK_HOLD;
 use via6_core::link::{Heard, LinkError};
 
 use super::Inner;
+use super::members::Member;
 use crate::cable::{Cable, Owner};
 use crate::event::LinkEvent;
 use crate::identity::PublicKey;
@@ -47,7 +48,7 @@ impl Inner {
         channel: ChannelId,
         service: ServiceId,
     ) {
-        let remote = self.members.lock().get(&link).map(|one| one.remote);
+        let remote = self.members.lock().get(&link).map(Member::remote);
         let game = {
             let shared = self.shared();
             let mut games = shared.games.iter();

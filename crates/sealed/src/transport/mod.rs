@@ -192,18 +192,16 @@ pub(crate) enum Outlet {
 }
 
 impl Outlet {
-    /// Takes all of it; over TLS, [`flush`](Self::flush) follows. Not cancel safe: part of it may have gone.
+    /// Hands all of it to the system; over QUIC to the connection, which knows of priorities. Not cancel
+    /// safe: part of it may have gone.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Quic(stream) => Ok(stream.write_all(bytes).await?),
-            Self::Tls(half) => half.write_all(bytes).await,
-        }
-    }
-
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Quic(_) => Ok(()),
-            Self::Tls(half) => half.flush().await,
+            Self::Tls(half) => {
+                half.write_all(bytes).await?;
+                // Else rustls would keep several records, for a game message to wait behind.
+                half.flush().await
+            }
         }
     }
 
@@ -211,8 +209,7 @@ impl Outlet {
     pub(crate) async fn send(&mut self, frame: &Frame<'_>) -> Result<(), Broken> {
         let mut bytes = Vec::new();
         frame.write(&mut bytes)?;
-        self.write(&bytes).await?;
-        Ok(self.flush().await?)
+        Ok(self.write(&bytes).await?)
     }
 
     /// Nothing more comes; returns when the other side has what was written, or is gone.

@@ -26,6 +26,9 @@ use crate::tls::{self, SERVER_NAME};
 /// Bytes of datagrams that wait to be sent: more would be most of a second of stale ones.
 const DATAGRAMS_KEPT: usize = 32 * 1024;
 
+/// Bytes kept of one connection before somebody takes it: its first flight, twice.
+const INCOMING_KEPT: u64 = 8 * 1024;
+
 /// Bytes of datagrams that wait to be read.
 const DATAGRAMS_COME: usize = 256 * 1024;
 
@@ -46,7 +49,10 @@ impl Quic {
         let mut server = ServerConfig::with_crypto(Arc::new(crypto));
         server.transport_config(Arc::new(transport_config(QUIC_STREAMS)));
         // Those that nobody has taken yet; the rest is bounded by who takes them.
-        server.max_incoming(UNATTACHED_MAX);
+        server
+            .max_incoming(UNATTACHED_MAX)
+            .incoming_buffer_size(INCOMING_KEPT)
+            .incoming_buffer_size_total(INCOMING_KEPT * UNATTACHED_MAX as u64);
         Self::new(socket, Some(server))
     }
 

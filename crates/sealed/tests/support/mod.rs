@@ -42,6 +42,7 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
+        // Between two looks.
         sleep(Duration::from_millis(5)).await;
     }
 }
