@@ -10,7 +10,7 @@
 
 use std::cell::Cell;
 
-use via6_core::frame::Refusal;
+use via6_core::frame::{Closed, Refusal};
 use via6_core::invite::Secret;
 use via6_core::limits::{INVITES_MAX, PLAYERS_MAX};
 use via6_core::roster::{
@@ -246,6 +246,20 @@ fn a_ban_closes_the_invite_to_new_identities_and_to_nobody_else() {
             name: "mallory".into()
         })
     );
+}
+
+/// A link that begins in the moment of a ban must end like those that had begun.
+#[test]
+fn who_was_admitted_stands_until_a_ban_or_a_revocation() {
+    let mut roster = open();
+    admit(&mut roster, 1, 1, "alice").unwrap();
+    assert_eq!(roster.standing(&who(1)), Ok(()));
+    roster.ban("alice", NOW).unwrap();
+    assert_eq!(roster.standing(&who(1)), Err(Closed::Banned));
+    roster.unban("alice").unwrap();
+    roster.revoke("friends", NOW).unwrap();
+    assert_eq!(roster.standing(&who(1)), Err(Closed::Revoked));
+    assert_eq!(roster.standing(&who(2)), Ok(()));
 }
 
 #[test]

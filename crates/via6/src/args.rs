@@ -13,6 +13,7 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::link::Transport;
+use crate::roster::typed;
 
 /// Play legacy IPv4-only games with each other over public IPv6.
 #[derive(Debug, Parser)]
@@ -126,6 +127,23 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Show what the running via6 does, and who is playing
     Status,
+    /// Make, list and take back invites to a sealed host
+    #[command(
+        args_override_self = true,
+        subcommand_value_name = "new|list|show|revoke"
+    )]
+    Invite(typed::Invite),
+    /// Show who may play, and who is here
+    Players,
+    /// Send a player away; it may come back
+    #[command(args_override_self = true)]
+    Kick(typed::Player),
+    /// Keep a player out, and its invite closed to others
+    #[command(args_override_self = true)]
+    Ban(typed::Player),
+    /// Let a banned player in again
+    #[command(args_override_self = true)]
+    Unban(typed::Player),
     /// Stop the running via6, or one of its relays
     #[command(
         args_override_self = true,

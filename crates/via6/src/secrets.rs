@@ -1,19 +1,11 @@
-//! What nobody must guess, and what is made of it: random bytes, the id of an invite, the fingerprint of a
-//! key. The one place where the program itself computes with keys; nothing is kept here.
+//! What nobody must guess, as the program draws and writes it: the seed of this computer's key, the secret of an
+//! invite. What is computed with them is `via6_sealed`'s; nothing is kept here.
 
 use std::fmt::{self, Write};
-use std::io;
 
-use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair};
-use ring::{digest, hmac};
 use via6_core::invite::{Fingerprint, Secret};
-use via6_core::roster::{Drawn, InviteId};
-
-/// An Ed25519 public key as `SubjectPublicKeyInfo` (RFC 8410) begins so; then come its 32 bytes.
-const KEY_INFO: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+use via6_core::roster::Drawn;
+use via6_sealed::{Identity, NoRandomness, invite_id, random};
 
 /// What an Ed25519 key pair is made of. Never shown.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -27,46 +19,21 @@ impl fmt::Debug for Seed {
 
 impl Seed {
     /// A new one.
-    pub(crate) fn draw() -> io::Result<Self> {
+    pub(crate) fn draw() -> Result<Self, NoRandomness> {
         random().map(Self)
     }
 
     /// Of its public key, as it stands in invites.
-    pub(crate) fn fingerprint(&self) -> io::Result<Fingerprint> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(&self.0)
-            .map_err(|_| io::Error::other("the key is refused"))?;
-        let mut info = digest::Context::new(&digest::SHA256);
-        info.update(&KEY_INFO);
-        info.update(pair.public_key().as_ref());
-        first(info.finish().as_ref()).map(Fingerprint)
+    pub(crate) fn fingerprint(&self) -> Result<Fingerprint, NoRandomness> {
+        Ok(Identity::from_seed(self.0)?.public().fingerprint())
     }
 }
 
 /// A secret for a new invite, with its id.
-pub(crate) fn draw_invite() -> io::Result<Drawn> {
+pub(crate) fn draw_invite() -> Result<Drawn, NoRandomness> {
     let secret = Secret(random()?);
-    let id = invite_id(&secret)?;
+    let id = invite_id(&secret);
     Ok(Drawn { id, secret })
-}
-
-/// What a joiner says to name the invite with this secret.
-fn invite_id(secret: &Secret) -> io::Result<InviteId> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
-    first(hmac::sign(&key, b"via6 invite").as_ref())
-}
-
-/// Bytes from the system, which nobody can foresee.
-fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| io::Error::other("the system has no random numbers"))?;
-    Ok(bytes)
-}
-
-fn first<const N: usize>(of: &[u8]) -> io::Result<[u8; N]> {
-    let first = of.first_chunk().copied();
-    first.ok_or_else(|| io::Error::other("a digest is too short"))
 }
 
 /// Bytes as hexadecimal digits, as they stand in files.
@@ -95,12 +62,11 @@ pub(crate) fn of_digits<const N: usize>(text: &str) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    /// Computed by other programs: `openssl dgst -sha256 -mac HMAC`, and for the key that of RFC 8032 §7.1,
-    /// TEST 1, with its public key through `sha256sum`.
+    /// Computed by another program; the key is that of RFC 8032 §7.1, TEST 1.
     #[test]
     fn ids_and_fingerprints_are_those_of_the_protocol() {
         let secret = Secret(std::array::from_fn(|at| 0x10 + u8::try_from(at).unwrap()));
-        assert_eq!(digits(&invite_id(&secret).unwrap()), "acbb8cbc6f0a66bb");
+        assert_eq!(digits(&invite_id(&secret)), "acbb8cbc6f0a66bb");
         let seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
         let seed = Seed(of_digits(seed).unwrap());
         assert_eq!(

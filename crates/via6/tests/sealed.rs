@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
+use support::game::Game;
 use support::{Running, via6};
 
 /// A state folder that outlives the via6 that uses it: a computer of somebody.
@@ -66,10 +67,12 @@ fn invite(host: &Running) -> String {
     event["invite"].as_str().expect("an invite").to_owned()
 }
 
-/// Where a join has the game of this name, once it has.
-fn found(join: &Running, service: &str) -> SocketAddr {
-    let is_it = |event: &Value| event["service"] == service;
+/// Where a join has a game of the host, once it has.
+fn found(join: &Running, game: &Game) -> SocketAddr {
+    let port = game.address.port();
+    let is_it = |event: &Value| event["service_port"] == port;
     let event = join.event_where("listening", is_it);
+    assert_eq!(event["service"], format!("port-{port}"));
     let address = event["address"].as_str().expect("an address");
     address.parse().expect("a socket address")
 }

@@ -230,8 +230,10 @@ impl Channel {
 
     /// The other side says what it has. Nothing that it says goes back.
     pub fn on_standing(&mut self, standing: &Standing) -> Result<(), Violation> {
+        // Of a side that is done, deaf says that the other has forgotten the channel, and nothing of a game.
+        let was_done = self.is_done();
         self.outbound.on_standing(standing)?;
-        if standing.deaf {
+        if standing.deaf && !was_done {
             self.outbound.abandon();
         }
         self.peer_done |= standing.done;
@@ -299,13 +301,27 @@ impl Channel {
         self.told != Some(self.standing())
     }
 
-    /// An end, a lot of bytes, half of the window, or simply its time.
+    /// An end has come, or both have: the word of it waits a moment for others that go the same way.
+    pub fn note_ends(&mut self, now: Instant) {
+        let standing = self.standing();
+        let has_ended = |told: Standing| (told.fin, told.done) != (standing.fin, standing.done);
+        if self.told.is_some_and(has_ended) {
+            let delay = limits::END_DELAY.min(self.limits.standing_delay);
+            self.tell_at = [self.tell_at, now.checked_add(delay)]
+                .into_iter()
+                .flatten()
+                .min();
+        }
+    }
+
+    /// What the other side waits for, a lot of bytes, half of the window, or simply its time. Nobody waits
+    /// for the word that FIN has come; nor, being done, that the other is done too.
     fn must_tell(&self, now: Instant) -> bool {
         let Some(told) = self.told else {
             return true;
         };
         let standing = self.standing();
-        let ends = |s: &Standing| (s.fin, s.reset, s.done, s.deaf);
+        let ends = |s: &Standing| (s.reset, s.deaf, s.done && !self.peer_done);
         ends(&told) != ends(&standing)
             || standing.received - told.received >= self.limits.standing_bytes as u64
             || standing.limit - told.limit >= (self.inbound.window() as u64).div_ceil(2)

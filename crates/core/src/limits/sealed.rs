@@ -64,6 +64,10 @@ pub const STANDING_BYTES: usize = 64 * 1024;
 /// otherwise.
 pub const STANDING_DELAY: Duration = Duration::from_millis(100);
 
+/// The same for the word that FIN has come, which nobody waits for: so many sessions that end at once share
+/// a packet. Until then they keep their places among [`LINK_CHANNELS_MAX`].
+pub const END_DELAY: Duration = Duration::from_millis(5);
+
 /// Bytes that a channel which has nothing to keep may have allocated.
 pub const CHANNEL_SPARE: usize = 4 * 1024;
 
@@ -97,6 +101,15 @@ pub const LINKS_MAX: usize = 256;
 
 /// Links of one identity at a time: several computers should not share one, but may.
 pub const LINKS_PER_IDENTITY: usize = 8;
+
+/// Invites that a host remembers: one for each friend, and those that were taken back. At the bound the one
+/// revoked longest ago is forgotten; without any, an expired one that nobody came by; without any, no more is
+/// made.
+pub const INVITES_MAX: usize = 256;
+
+/// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
+/// longest ago; without any, somebody new is refused (`full`).
+pub const PLAYERS_MAX: usize = 1024;
 
 /// How long the handshake of a transport may take, on either side.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -132,12 +145,15 @@ pub const ADDRESS_LOOK: Duration = Duration::from_secs(1);
 /// milliseconds. Friends who are in hear of it before what they use is gone.
 pub const HOST_ADDRESS_LOOK: Duration = Duration::from_secs(2);
 
+/// How often a host notes who is here: of those it remembers, the ones who play are not forgotten.
+pub const PLAYERS_NOTED: Duration = Duration::from_secs(60);
+
 /// How long the last words on a transport may take to get out.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Bytes of unsent TLS records in the system's queue: more would be a queue that a game message waits in
 /// behind a download (`TCP_NOTSENT_LOWAT`, tcp(7)).
-pub const TLS_UNSENT: u32 = 32 * 1024;
+pub const TLS_UNSENT: u32 = 16 * 1024;
 
 /// QUIC streams at a time: each channel's, and the control stream.
 pub const QUIC_STREAMS: u32 = 257;
@@ -159,14 +175,12 @@ pub const QUIC_IDLE: Duration = Duration::from_secs(60);
 /// Bytes of frames that go to a transport in one piece: one TLS record, and a turn of one channel.
 pub const TURN_ROOM: usize = 16 * 1024;
 
+/// The least of it over TLS, on a line so slow that more would keep a game message waiting for longer than
+/// [`TURN_SLOW`].
+pub const TURN_ROOM_MIN: usize = 2 * 1024;
+
+/// A piece that takes as long to go out is halved the next time.
+pub const TURN_SLOW: Duration = Duration::from_millis(5);
+
 /// How often a host looks for links whose hold time is over.
 pub const HOLD_LOOK: Duration = Duration::from_millis(500);
-
-/// Invites that a host remembers: one for each friend, and those that were taken back. At the bound the one
-/// revoked longest ago is forgotten; without any, an expired one that nobody came by; without any, no more is
-/// made.
-pub const INVITES_MAX: usize = 256;
-
-/// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
-/// longest ago; without any, somebody new is refused (`full`).
-pub const PLAYERS_MAX: usize = 1024;

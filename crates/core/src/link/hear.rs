@@ -144,6 +144,7 @@ impl Link {
                 slot.gate = Gate::Open;
             }
             let heard = act(&mut slot.channel);
+            slot.channel.note_ends(now);
             (heard, slot.channel.deadline())
         });
         let (heard, deadline) = heard.unwrap_or((Ok(()), None));

@@ -62,7 +62,7 @@ impl Roster {
     }
 
     /// Does it still admit those whom it has admitted?
-    fn is_good(&self, invite: InviteId) -> bool {
+    pub(super) fn is_good(&self, invite: InviteId) -> bool {
         self.invite_of(invite)
             .is_some_and(|invite| invite.revoked_ms.is_none())
     }
@@ -143,12 +143,11 @@ impl Roster {
     /// nobody who could not come back, and no ban is ever forgotten before its invite. Returns whether there is
     /// room now.
     fn forget_a_player(&mut self, now_ms: u64) -> bool {
+        // With a banned player an invite is not open.
         let can_be_forgotten = |player: &&PlayerRecord| match self.invite_of(player.invite) {
             Some(invite) if invite.revoked_ms.is_none() => {
                 let admits_anybody = invite.uses.is_none() && invite.expires_ms.is_none();
-                player.banned_ms.is_none()
-                    && admits_anybody
-                    && self.state(invite, now_ms) == InviteState::Open
+                admits_anybody && self.state(invite, now_ms) == InviteState::Open
             }
             _ => true,
         };

@@ -3,6 +3,7 @@
 use super::error::RosterError;
 use super::names::{clean_name, is_same};
 use super::{Identity, InviteState, PlayerRecord, Roster};
+use crate::frame::Closed;
 
 /// Digits of an identity that have to be said at least: as many as are shown.
 const DIGITS_MIN: usize = 8;
@@ -78,6 +79,17 @@ impl Roster {
             player.banned_ms = None;
         }
         Ok(name)
+    }
+
+    /// Whether somebody who was admitted may go on playing, and if not, why its links end.
+    pub fn standing(&self, identity: &Identity) -> Result<(), Closed> {
+        match self.player_of(identity) {
+            Some(player) if player.banned_ms.is_some() => Err(Closed::Banned),
+            Some(player) if self.is_good(player.invite) => Ok(()),
+            // Forgotten for want of room, which is no reason to go: it comes in again by its invite.
+            None => Ok(()),
+            Some(_) => Err(Closed::Revoked),
+        }
     }
 
     /// Somebody who was admitted is here at this moment. To be said of all who have a link every minute or so,

@@ -2,18 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Incoming, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    AsyncUdpSocket, ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Incoming,
+    Runtime as _, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::pki_types::CertificateDer;
+use tokio::time::{sleep, timeout};
 use via6_core::limits::{
-    HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW,
-    UNATTACHED_MAX,
+    ADMIT_TIME, HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS,
+    QUIC_WINDOW, UNATTACHED_MAX,
 };
 
 use super::fallback::Plain;
@@ -25,12 +26,18 @@ use crate::tls::{self, SERVER_NAME};
 /// Bytes of datagrams that wait to be sent: more would be most of a second of stale ones.
 const DATAGRAMS_KEPT: usize = 32 * 1024;
 
+/// Bytes kept of one connection before somebody takes it: its first flight, twice.
+const INCOMING_KEPT: u64 = 8 * 1024;
+
 /// Bytes of datagrams that wait to be read.
 const DATAGRAMS_COME: usize = 256 * 1024;
 
-/// A UDP socket that speaks QUIC. Clones are the same.
-#[derive(Clone)]
-pub(crate) struct Quic(Endpoint);
+/// A UDP socket that speaks QUIC, until it is closed.
+pub(crate) struct Quic {
+    endpoint: Mutex<Option<Endpoint>>,
+    /// Gone when the system has the socket back.
+    socket: Weak<dyn AsyncUdpSocket>,
+}
 
 impl Quic {
     /// A host's: takes connections, all of them by hand.
@@ -42,7 +49,10 @@ impl Quic {
         let mut server = ServerConfig::with_crypto(Arc::new(crypto));
         server.transport_config(Arc::new(transport_config(QUIC_STREAMS)));
         // Those that nobody has taken yet; the rest is bounded by who takes them.
-        server.max_incoming(UNATTACHED_MAX);
+        server
+            .max_incoming(UNATTACHED_MAX)
+            .incoming_buffer_size(INCOMING_KEPT)
+            .incoming_buffer_size_total(INCOMING_KEPT * UNATTACHED_MAX as u64);
         Self::new(socket, Some(server))
     }
 
@@ -52,24 +62,26 @@ impl Quic {
     }
 
     fn new(socket: std::net::UdpSocket, server: Option<ServerConfig>) -> io::Result<Self> {
-        let config = EndpointConfig::default();
         let spare = socket.try_clone()?;
         let runtime = Arc::new(TokioRuntime);
-        let endpoint = match Endpoint::new(config.clone(), server.clone(), socket, runtime.clone())
-        {
-            Ok(endpoint) => endpoint,
+        let socket = match runtime.wrap_udp_socket(socket) {
+            Ok(socket) => socket,
             // Some systems lack what is asked for here to send and receive in batches: Wine, old Windows.
-            Err(_) => {
-                let plain = Arc::new(Plain::new(spare)?);
-                Endpoint::new_with_abstract_socket(config, server, plain, runtime)?
-            }
+            Err(_) => Arc::new(Plain::new(spare)?),
         };
-        Ok(Self(endpoint))
+        let weak = Arc::downgrade(&socket);
+        let config = EndpointConfig::default();
+        let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, runtime)?;
+        Ok(Self {
+            endpoint: Mutex::new(Some(endpoint)),
+            socket: weak,
+        })
     }
 
     /// The next connection that somebody begins. `None`: it is closed.
     pub(crate) async fn accept(&self) -> Option<Incoming> {
-        self.0.accept().await
+        let endpoint = self.endpoint()?;
+        endpoint.accept().await
     }
 
     /// Begins a connection. Nothing was sent when this fails.
@@ -81,14 +93,30 @@ impl Quic {
         let crypto = QuicClientConfig::try_from(Arc::clone(tls)).map_err(io::Error::other)?;
         let mut client = ClientConfig::new(Arc::new(crypto));
         client.transport_config(Arc::new(transport_config(0)));
-        let connecting = self.0.connect_with(client, to, SERVER_NAME);
+        let endpoint = self.endpoint().ok_or(io::ErrorKind::NotConnected)?;
+        let connecting = endpoint.connect_with(client, to, SERVER_NAME);
         connecting.map_err(io::Error::other)
     }
 
-    /// Closes it, and all connections with it.
+    /// Closes it, and all connections with it; returns when the system has the socket back. Cancel safe.
     pub(crate) async fn close(&self) {
-        self.0.close(VarInt::from_u32(0), b"");
-        self.0.wait_idle().await;
+        let endpoint = self.lock().take();
+        if let Some(endpoint) = endpoint {
+            endpoint.close(VarInt::from_u32(0), b"");
+            endpoint.wait_idle().await;
+        }
+        while self.socket.strong_count() > 0 {
+            // quinn does not tell; its task for the socket has its turn meanwhile.
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn endpoint(&self) -> Option<Endpoint> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Endpoint>> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,11 +159,12 @@ fn met(connection: &Connection) -> io::Result<Met> {
 
 /// Waits for the handshake and for the control stream, which the joiner opens.
 pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io::Result<Transport> {
-    let handshake = tokio::time::timeout(HANDSHAKE_TIME, connecting);
+    let handshake = timeout(HANDSHAKE_TIME, connecting);
     let connection = handshake.await.map_err(io::Error::from)??;
     let Met { peer, exporter } = met(&connection)?;
     let (send, receive) = if is_host {
-        connection.accept_bi().await?
+        // Nobody is let in who says nothing.
+        timeout(ADMIT_TIME, connection.accept_bi()).await??
     } else {
         connection.open_bi().await?
     };
@@ -144,7 +173,6 @@ pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io:
     Ok(Transport {
         kind: Kind::Quic,
         remote: connection.remote_address(),
-        local: connection.local_ip(),
         peer,
         exporter,
         inlet: Inlet::quic(receive),

@@ -2,7 +2,7 @@
 //! `docs/reference/config.md` has the same keys, and a test that compares the two.
 
 use super::foreign;
-use super::suggest::{nearest, plain};
+use crate::suggest::{nearest, plain};
 
 /// What the value of a key is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

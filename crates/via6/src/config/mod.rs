@@ -20,7 +20,6 @@ mod problem;
 mod resolve;
 mod section;
 mod show;
-mod suggest;
 mod syntax;
 mod text;
 

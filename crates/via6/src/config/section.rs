@@ -10,12 +10,12 @@ use via6_core::roster::clean_name;
 
 use super::keys::{Key, Kind, Meant, TABLES, TOP, Takes};
 use super::problem::Found;
-use super::suggest::nearest;
 use super::syntax::Broken;
 use super::text::Text;
 use super::{Source, Sourced};
 use crate::args::{Protocol, Splice};
 use crate::link::Transport;
+use crate::suggest::nearest;
 
 /// What all tables of a file are read with.
 pub(super) struct Reader<'t> {

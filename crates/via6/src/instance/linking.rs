@@ -73,7 +73,8 @@ impl Instance {
         };
         let bound = bound.map_err(|error| Failure::bind(&error, &elsewhere(entry, origin)))?;
         let opened = Opened {
-            keys: self.0.home.keys().await?.clone(),
+            identity: self.0.home.identity().await?,
+            keeper: self.0.home.keeper().await,
             bound,
             listen: entry.listen.clone(),
         };
@@ -108,7 +109,8 @@ impl Instance {
                 .map_or_else(Vec::new, |inner| hosts(&inner))
         };
         let means = (self.0.engine.clone(), self.0.descriptors.clone());
-        let hosting = Hosting::start(opened, name, means, Arc::new(Told::new(listeners)))?;
+        let hosting = Hosting::start(opened, name, means, Told::new(listeners))?;
+        self.0.home.set_doors(Some(hosting.doors()));
         let mut now = self
             .0
             .hosting
@@ -191,6 +193,7 @@ impl Instance {
                 .unwrap_or_else(PoisonError::into_inner);
             now.take_if(|now| Arc::ptr_eq(now, hosting));
         }
+        self.0.home.set_doors(None);
         hosting.close().await;
     }
 }

@@ -4,33 +4,35 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::addr::{DnsName, Listen};
 use via6_core::frame::ServiceId;
-use via6_core::invite::Invite;
-use via6_core::limits::{HOST_ADDRESS_LOOK, LINK_NAME_MAX};
+use via6_core::invite::{Invite, InviteError, Secret};
+use via6_core::limits::{HOST_ADDRESS_LOOK, LINK_NAME_MAX, LINKS_MAX, PLAYERS_NOTED};
 use via6_relay::{Descriptors, Engine, Listening, Policy, Running};
-use via6_sealed::{Host, HostConfig, Offer};
+use via6_sealed::{Host, HostConfig, Identity, Offer, PlayerLook, PublicKey};
 
-use super::door::Door;
 use super::located::Located;
 use super::told::Told;
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::instance::Bound;
 use crate::narrator::unix_ms;
+use crate::roster::{Doors, OpenDoors};
 use crate::secrets::draw_invite;
-use crate::state::Keys;
+use crate::state::Keeper;
 
 /// A port that is open for sealed links, and nothing shared there yet.
 pub(crate) struct Opened {
-    pub(crate) keys: Keys,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) keeper: Arc<Keeper>,
     pub(crate) bound: Bound,
     pub(crate) listen: Listen,
 }
@@ -39,7 +41,10 @@ pub(crate) struct Opened {
 pub(crate) struct Hosting {
     host: Host,
     listen: Listen,
-    keys: Keys,
+    identity: Arc<Identity>,
+    keeper: Arc<Keeper>,
+    /// The same host for commands about players and invites.
+    doors: Arc<OpenDoors>,
     now: Mutex<Now>,
     /// Ends the looking for other addresses.
     over: CancellationToken,
@@ -53,8 +58,8 @@ struct Now {
     located: Located,
     /// Of the last list of addresses that friends were told.
     number: u64,
-    /// By the serial of their relays.
-    games: HashMap<u64, ServiceId>,
+    /// By the serial of their relays, with what friends see them called.
+    games: HashMap<u64, (ServiceId, String)>,
 }
 
 impl Hosting {
@@ -63,48 +68,58 @@ impl Hosting {
         opened: Opened,
         name: Option<DnsName>,
         (engine, descriptors): (Engine, Descriptors),
-        told: Arc<Told>,
+        told: Told,
     ) -> Result<Arc<Self>, Failure> {
         let Opened {
-            keys,
+            identity,
+            keeper,
             bound,
             listen,
         } = opened;
         let (udp, tcp) = sockets(bound)?;
+        let (come, coming) = mpsc::channel(LINKS_MAX);
+        let told = Arc::new(told.and_who_comes(come));
         let (host, ending) = Host::start(HostConfig {
-            identity: Arc::clone(&keys.identity),
+            identity: Arc::clone(&identity),
             udp,
             tcp,
             engine,
             policy: Policy::default(),
             descriptors,
-            doorkeeper: Arc::new(Door(Arc::clone(&keys.keeper))),
+            doorkeeper: Arc::clone(&keeper) as _,
             observer: Arc::clone(&told) as _,
             warnings: Arc::clone(&told) as _,
         })
         .map_err(|error| Failure::cannot_go_on(&error))?;
-        // It ends with the host; if by itself, that was told as a warning, and QUIC goes on.
         let tasks = TaskTracker::new();
+        // It ends with the host; if by itself, that was told as a warning, and QUIC goes on.
         tasks.spawn(async move { drop(ending.wait().await) });
         let located = Located::now(host.listener());
-        let hosting = Arc::new(Self {
-            host,
-            listen,
-            keys,
-            now: Mutex::new(Now {
-                name,
-                located,
-                number: 0,
-                games: HashMap::new(),
-            }),
-            over: CancellationToken::new(),
-            tasks,
-            told,
+        let hosting = Arc::new_cyclic(|hosting: &Weak<Self>| {
+            let hosting = Weak::clone(hosting);
+            let text = move |secret: &Secret| hosting.upgrade()?.invite_with(*secret).ok();
+            let text = move |secret: &Secret| text(secret).map(|invite| invite.to_text());
+            let doors = OpenDoors::new(host.clone(), Arc::clone(&keeper), Box::new(text));
+            Self {
+                host,
+                listen,
+                identity,
+                keeper,
+                doors: Arc::new(doors),
+                now: Mutex::new(Now {
+                    name,
+                    located,
+                    number: 0,
+                    games: HashMap::new(),
+                }),
+                over: CancellationToken::new(),
+                tasks,
+                told,
+            }
         });
         hosting.locate();
-        if hosting.host.listener().ip().is_unspecified() {
-            hosting.tasks.spawn(Arc::clone(&hosting).watch());
-        }
+        let watched = Arc::clone(&hosting).watch(coming);
+        hosting.tasks.spawn(watched);
         Ok(hosting)
     }
 
@@ -118,13 +133,19 @@ impl Hosting {
         &self.listen
     }
 
-    pub(crate) fn host(&self) -> &Host {
-        &self.host
+    /// For commands about players and invites.
+    pub(crate) fn doors(&self) -> Arc<dyn Doors> {
+        Arc::clone(&self.doors) as _
+    }
+
+    /// Who is here.
+    pub(crate) fn players(&self) -> Vec<PlayerLook> {
+        self.host.players()
     }
 
     /// The next start has the same invite.
     pub(crate) fn is_kept(&self) -> bool {
-        self.keys.are_kept
+        self.keeper.is_kept()
     }
 
     pub(crate) fn name(&self) -> Option<DnsName> {
@@ -147,7 +168,7 @@ impl Hosting {
             Failure::runtime(format!("cannot make an invite: {error}"))
         };
         let now_ms = unix_ms();
-        let keeper = &self.keys.keeper;
+        let keeper = &self.keeper;
         let known = keeper.look(|roster| roster.default_invite(now_ms).map(|one| one.secret));
         let secret = match known {
             Some(secret) => secret,
@@ -160,11 +181,17 @@ impl Hosting {
                 made.map_err(|error| cannot(&error))?.0
             }
         };
+        self.invite_with(secret)
+            .map_err(|error| cannot(&error).hint(error.hint()))
+    }
+
+    /// An invite with this secret.
+    fn invite_with(&self, secret: Secret) -> Result<Invite, InviteError> {
         let (name, located) = {
             let now = self.now();
             (now.name.clone(), now.located.clone())
         };
-        let fingerprint = self.keys.identity.public().fingerprint();
+        let fingerprint = self.identity.public().fingerprint();
         let port = NonZeroU16::new(self.listener().port()).unwrap_or(NonZeroU16::MIN);
         let addresses = if located.addresses.is_empty() && name.is_some() {
             Vec::new()
@@ -172,31 +199,36 @@ impl Hosting {
             located.invited()
         };
         Invite::new(fingerprint, secret, port, addresses, name)
-            .map_err(|error| cannot(&error).hint(error.hint()))
     }
 
     /// Shares a game with everybody who is in or comes in.
     pub(crate) fn share(&self, serial: u64, entry: &Entry, relay: Running) -> Result<(), Failure> {
+        let mut now = self.now();
+        now.games.remove(&serial);
+        let name = offered(&entry.name, entry.upstream.port);
+        let is_free = |name: &String| !now.games.values().any(|(_, taken)| taken == name);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let name = std::iter::once(name.clone()).chain(numbered).find(is_free);
+        let name = name.unwrap_or_default();
         let offer = Offer {
-            name: shortened(&entry.name),
+            name: name.clone(),
             port: entry.upstream.port,
             tcp: true,
             udp: false,
         };
-        let shared = self.host.share(offer, relay);
-        let service = shared.ok_or_else(|| {
+        let service = self.host.share(offer, relay).ok_or_else(|| {
             Failure::runtime(format!(
                 "cannot share {}: there are as many games as a host can share",
                 entry.upstream
             ))
         })?;
-        self.now().games.insert(serial, service);
+        now.games.insert(serial, (service, name));
         Ok(())
     }
 
     /// Shares a game no longer; sessions that live go on.
     pub(crate) fn withdraw(&self, serial: u64) {
-        let service = self.now().games.get(&serial).copied();
+        let service = self.now().games.get(&serial).map(|(service, _)| *service);
         if let Some(service) = service {
             self.host.withdraw(service);
         }
@@ -216,33 +248,46 @@ impl Hosting {
         self.host.close().await;
         self.tasks.close();
         self.tasks.wait().await;
-        self.keys.keeper.close().await;
     }
 
-    /// Looks whether this computer is elsewhere by now, until it is over.
-    async fn watch(self: Arc<Self>) {
-        let mut ticks = interval(HOST_ADDRESS_LOOK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Looks whether this computer is elsewhere, and notes who is here, until it is over.
+    async fn watch(self: Arc<Self>, mut coming: mpsc::Receiver<PublicKey>) {
+        let mut looks = interval(HOST_ADDRESS_LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut notes = interval(PLAYERS_NOTED);
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.over.cancelled() => return,
-            }
-            let listener = self.listener();
-            // Fails only while the program ends.
-            let Ok(found) = spawn_blocking(move || Located::now(listener)).await else {
-                return;
-            };
-            if self.located() != found {
-                let old = self.invite();
-                self.now().located = found.clone();
-                self.locate();
-                if let (Ok(old), Ok(new)) = (old, self.invite()) {
-                    let mut addresses = old.addresses().iter();
-                    let is_gone = addresses.any(|ip| !new.addresses().contains(ip));
-                    self.told.moved(&found, &new, is_gone);
+                () = self.over.cancelled() => break,
+                _ = looks.tick() => self.look_around().await,
+                _ = notes.tick() => {
+                    for player in self.host.players() {
+                        self.doors.is_here(player.identity);
+                    }
                 }
+                Some(player) = coming.recv() => self.doors.is_here(player),
             }
+        }
+    }
+
+    async fn look_around(&self) {
+        let listener = self.listener();
+        if !listener.ip().is_unspecified() {
+            return;
+        }
+        // Fails only while the program ends.
+        let Ok(found) = spawn_blocking(move || Located::now(listener)).await else {
+            return;
+        };
+        if self.located() == found {
+            return;
+        }
+        let old = self.invite();
+        self.now().located = found.clone();
+        self.locate();
+        if let (Ok(old), Ok(new)) = (old, self.invite()) {
+            let mut addresses = old.addresses().iter();
+            let is_gone = addresses.any(|ip| !new.addresses().contains(ip));
+            self.told.moved(&found, &new, is_gone);
         }
     }
 
@@ -281,11 +326,38 @@ fn sockets(bound: Bound) -> Result<(UdpSocket, TcpListener), Failure> {
     })
 }
 
-/// As much of a name as a frame has room for.
-fn shortened(name: &str) -> String {
-    let mut end = name.len().min(LINK_NAME_MAX);
+/// What friends see a game called: as its entry, if that was given a name; else by its port.
+fn offered(name: &str, port: u16) -> String {
+    let number = name.strip_prefix("host").unwrap_or("?");
+    let number = number.strip_prefix('-').unwrap_or(number);
+    if number.chars().all(|c| c.is_ascii_digit()) {
+        return format!("port-{port}");
+    }
+    // With room for a number behind it.
+    let mut end = name.len().min(LINK_NAME_MAX - 3);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
     name.get(..end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_game_is_called_as_its_entry_or_by_its_port() {
+        for (name, seen) in [
+            ("host", "port-5"),
+            ("host-2", "port-5"),
+            ("host-x", "host-x"),
+            ("minecraft", "minecraft"),
+            (
+                "müllers-minecraft-server-in-der-küche",
+                "müllers-minecraft-server-in-",
+            ),
+        ] {
+            assert_eq!(offered(name, 5), seen);
+        }
+    }
 }

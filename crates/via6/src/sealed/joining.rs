@@ -45,14 +45,14 @@ impl Joining {
         home: &Home,
         narrator: &Arc<Narrator>,
     ) -> Result<Self, Failure> {
-        let keys = home.keys().await?;
+        let identity = home.identity().await?;
         let host = invited.invite.fingerprint();
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let udp = listen_udp(any)
             .map_err(|error| Failure::bind(&error, "via6 join INVITE --transport tls"))?;
         let narrators = vec![Arc::clone(narrator)];
         let joiner = Joiner::start(JoinConfig {
-            identity: Arc::clone(&keys.identity),
+            identity,
             invite: invited.invite.clone(),
             name: invited.player.clone(),
             known: home.known(host).await,

@@ -5,10 +5,9 @@
 //! ```text
 //!  entries of hosts ──share──▶ Hosting ── Host ═══ link ═══ Joiner ── Joining ◀── an entry of a join
 //!                                │  invite, addresses          │  a listener for each game, where it was
-//!                 Keys ◀─────────┴──── state folder ───────────┘
+//!                  key, roster ◀┴──── state folder ───────────┘
 //! ```
 
-mod door;
 mod ended;
 mod hosting;
 mod joining;

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use via6_core::invite::Invite;
 use via6_core::throttle::Throttle;
 use via6_relay::{Event, Observer};
-use via6_sealed::{LinkEvent, LinkObserver};
+use via6_sealed::{LinkEvent, LinkObserver, PublicKey};
 
 use super::located::Located;
 use crate::announce;
@@ -19,6 +20,8 @@ type Listeners = Box<dyn Fn() -> Vec<Arc<Narrator>> + Send + Sync>;
 pub(crate) struct Told {
     listeners: Listeners,
     repeats: Mutex<Throttle<LinkKind>>,
+    /// Where newcomers are noted, if anywhere.
+    come: Option<mpsc::Sender<PublicKey>>,
 }
 
 impl Told {
@@ -26,7 +29,14 @@ impl Told {
         Self {
             listeners: Box::new(listeners),
             repeats: Mutex::default(),
+            come: None,
         }
+    }
+
+    /// The same, that notes whoever has come.
+    pub(super) fn and_who_comes(self, come: mpsc::Sender<PublicKey>) -> Self {
+        let come = Some(come);
+        Self { come, ..self }
     }
 
     /// This computer is elsewhere. With the invite that says so, and whether somebody needs it: the one before
@@ -40,6 +50,10 @@ impl Told {
 
 impl LinkObserver for Told {
     fn observe(&self, event: &LinkEvent<'_>) {
+        if let (LinkEvent::Attached { peer, .. }, Some(come)) = (event, &self.come) {
+            // With so many at once, the others are noted a minute later.
+            let _ = come.try_send(*peer);
+        }
         let held_back = match LinkKind::of(event) {
             // What a stranger or a network can repeat for ever.
             Some(kind) => {

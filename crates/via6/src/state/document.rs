@@ -51,7 +51,7 @@ enum Unread {
 
 impl Document {
     /// Reads the file, and what `known` makes of it; nothing, if there is none, or a trouble with it. With the
-    /// lock, what is damaged is set aside and what was left unfinished is removed.
+    /// lock, what is damaged is set aside.
     pub(super) fn open<T>(
         folder: &Folder,
         kind: Kind,
@@ -64,9 +64,6 @@ impl Document {
             whole: Map::new(),
             untouchable: false,
         };
-        if lock.is_some() {
-            remove_unfinished(folder);
-        }
         let path = document.path();
         let read = document.read().and_then(|whole| {
             let known = whole.as_ref().map(known).transpose();
@@ -194,7 +191,7 @@ pub(super) fn damaged(folder: &Folder, kind: Kind) -> Vec<u64> {
 }
 
 /// What processes that were killed had begun to write.
-fn remove_unfinished(folder: &Folder) {
+pub(super) fn remove_unfinished(folder: &Folder) {
     let (begins, ends) = UNFINISHED;
     for name in names(folder) {
         if name.starts_with(begins) && name.ends_with(ends) {

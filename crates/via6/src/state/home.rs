@@ -1,5 +1,5 @@
-//! The state folder of a process that has the lock: what it remembers there. Waits for the disk only where
-//! something is needed from there.
+//! The state folder of a process that has the lock: what it remembers there, and who may play. Waits for the
+//! disk only where something is needed from there.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,25 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use via6_core::invite::Fingerprint;
-use via6_sealed::Known;
+use via6_sealed::{Identity, Known};
 
-use super::{Folder, Hosts, Keys, Lock, Memory, Trouble};
+use super::{Folder, Hosts, Keeper, Lock, Memory, Trouble, identity};
 use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::narrator::Narrator;
+use crate::roster::Doors;
+use crate::secrets::Seed;
 
 /// Where this process keeps what it remembers; or nowhere, if there is no folder to be had.
 pub(crate) struct Home {
-    kept: Option<Kept>,
+    kept: Option<(Arc<Lock>, Arc<Mutex<Memory>>)>,
     narrator: Arc<Narrator>,
-    keys: OnceCell<Keys>,
+    identity: OnceCell<Arc<Identity>>,
+    keeper: OnceCell<Arc<Keeper>>,
+    doors: Mutex<Option<Arc<dyn Doors>>>,
     hosts: OnceCell<Option<Arc<Mutex<Hosts>>>>,
-}
-
-struct Kept {
-    folder: Folder,
-    lock: Arc<Lock>,
-    memory: Arc<Mutex<Memory>>,
 }
 
 impl Home {
@@ -36,59 +34,76 @@ impl Home {
             if let Some(trouble) = trouble {
                 narrator.warn(trouble.kind(), &trouble.to_string());
             }
-            Kept {
-                folder: folder.clone(),
-                lock,
-                memory: Arc::new(Mutex::new(memory)),
-            }
+            (lock, Arc::new(Mutex::new(memory)))
         });
         Arc::new(Self {
             kept,
             narrator,
-            keys: OnceCell::new(),
+            identity: OnceCell::new(),
+            keeper: OnceCell::new(),
+            doors: Mutex::default(),
             hosts: OnceCell::new(),
         })
     }
 
     pub(crate) fn lock(&self) -> Option<&Arc<Lock>> {
-        self.kept.as_ref().map(|kept| &kept.lock)
-    }
-
-    /// For what concerns the process.
-    pub(crate) fn narrator(&self) -> &Arc<Narrator> {
-        &self.narrator
+        self.kept.as_ref().map(|(lock, _)| lock)
     }
 
     /// Remembers what is hosted or joined now, soon; `any_port` says that its port is only one that
     /// was free. Must be called inside a runtime.
     pub(crate) fn remember(&self, entry: Entry, any_port: bool) {
-        let Some(kept) = &self.kept else {
-            return;
-        };
-        let (lock, memory) = (Arc::clone(&kept.lock), Arc::clone(&kept.memory));
-        self.soon(move || locked(&memory).remember(&lock, &entry, any_port));
+        if let Some((lock, memory)) = self.kept.clone() {
+            self.soon(move || locked(&memory).remember(&lock, &entry, any_port));
+        }
     }
 
-    /// The key and the roster, read when they are first needed. Cancel safe.
-    pub(crate) async fn keys(&self) -> Result<&Keys, Failure> {
+    /// Who may play on the sealed host of this process, as the folder has it; read when it is first asked for.
+    pub(crate) async fn keeper(&self) -> Arc<Keeper> {
         let open = async || {
-            let held = self.kept.as_ref();
-            let held = held.map(|kept| (kept.folder.clone(), Arc::clone(&kept.lock)));
+            let Some((lock, _)) = self.kept.clone() else {
+                return Arc::new(Keeper::forgetful());
+            };
             let narrator = Arc::clone(&self.narrator);
-            let opened = spawn_blocking(move || {
-                let held = held.as_ref().map(|(folder, lock)| (folder, lock));
-                Keys::open(held, &narrator)
-            });
-            opened.await.unwrap_or_else(|error| {
-                Err(Failure::runtime(format!("cannot read the key: {error}")))
-            })
+            let opening =
+                spawn_blocking(move || Keeper::open(&lock.folder().clone(), lock, &narrator));
+            Arc::new(opening.await.unwrap_or_else(|_| Keeper::forgetful()))
         };
-        self.keys.get_or_try_init(open).await
+        Arc::clone(self.keeper.get_or_init(open).await)
     }
 
-    /// The roster, if it was needed so far.
-    pub(crate) fn known_keys(&self) -> Option<&Keys> {
-        self.keys.get()
+    /// The sealed host of this process, if one runs.
+    pub(crate) fn doors(&self) -> Option<Arc<dyn Doors>> {
+        locked(&self.doors).clone()
+    }
+
+    /// Says which sealed host runs in this process from now on, or that none does.
+    pub(crate) fn set_doors(&self, host: Option<Arc<dyn Doors>>) {
+        *locked(&self.doors) = host;
+    }
+
+    /// The key of this computer; without a folder, one for this process alone. Of one that is there and cannot be
+    /// read, the failure says what that means.
+    pub(crate) async fn identity(&self) -> Result<Arc<Identity>, Failure> {
+        let make = async || {
+            let seed = self.seed().await?;
+            let made = Identity::from_seed(seed.0);
+            made.map(Arc::new)
+                .map_err(|error| Failure::runtime(format!("cannot go on: {error}")))
+        };
+        self.identity.get_or_try_init(make).await.cloned()
+    }
+
+    async fn seed(&self) -> Result<Seed, Failure> {
+        let Some((lock, _)) = self.kept.clone() else {
+            return Seed::draw()
+                .map_err(|error| Failure::runtime(format!("cannot go on: {error}")));
+        };
+        let loading = spawn_blocking(move || identity::load_or_create(lock.folder(), &lock));
+        match loading.await {
+            Ok(loaded) => loaded.map_err(|trouble| trouble.failure()),
+            Err(error) => Err(Failure::cannot_go_on(&error.into())),
+        }
     }
 
     /// Where a host has said it is.
@@ -105,16 +120,14 @@ impl Home {
 
     /// Remembers where a host says it is, soon.
     pub(crate) async fn hear(&self, host: Fingerprint, known: Known) {
-        if let (Some(kept), Some(hosts)) = (&self.kept, self.hosts().await) {
-            let lock = Arc::clone(&kept.lock);
+        if let (Some((lock, _)), Some(hosts)) = (self.kept.clone(), self.hosts().await) {
             self.soon(move || locked(&hosts).hear(&lock, host, &known));
         }
     }
 
     /// Remembers where a game of a host is, soon.
     pub(crate) async fn place(&self, host: Fingerprint, game: (String, u16), local: SocketAddr) {
-        if let (Some(kept), Some(hosts)) = (&self.kept, self.hosts().await) {
-            let lock = Arc::clone(&kept.lock);
+        if let (Some((lock, _)), Some(hosts)) = (self.kept.clone(), self.hosts().await) {
             self.soon(move || {
                 let (name, port) = &game;
                 locked(&hosts).place(&lock, host, (name, *port), local)
@@ -124,18 +137,24 @@ impl Home {
 
     /// Cancel safe.
     async fn hosts(&self) -> Option<Arc<Mutex<Hosts>>> {
-        let kept = self.kept.as_ref()?;
+        let (lock, _) = self.kept.as_ref()?;
         let open = async || {
-            let (folder, lock) = (kept.folder.clone(), Arc::clone(&kept.lock));
-            let (hosts, trouble) = spawn_blocking(move || Hosts::open(&folder, Some(&lock)))
-                .await
-                .ok()?;
+            let lock = Arc::clone(lock);
+            let opening = spawn_blocking(move || Hosts::open(lock.folder(), Some(&lock)));
+            let (hosts, trouble) = opening.await.ok()?;
             if let Some(trouble) = trouble {
                 self.narrator.warn(trouble.kind(), &trouble.to_string());
             }
             Some(Arc::new(Mutex::new(hosts)))
         };
         self.hosts.get_or_init(open).await.clone()
+    }
+
+    /// What is to be remembered of players is on the disk, if that can be had soon.
+    pub(crate) async fn close(&self) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.close().await;
+        }
     }
 
     /// Nobody waits for it: what is remembered serves the next start.
@@ -149,6 +168,6 @@ impl Home {
     }
 }
 
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T: ?Sized>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -81,11 +81,12 @@ fn read(bytes: &[u8]) -> Result<Seed, String> {
 }
 
 fn create(folder: &Folder) -> io::Result<Seed> {
-    let seed = Seed::draw()?;
+    let seed = Seed::draw().map_err(io::Error::other)?;
+    let fingerprint = seed.fingerprint().map_err(io::Error::other)?;
     let whole = json!({
         "version": VERSION,
         "seed": digits(&seed.0),
-        "fingerprint": digits(&seed.fingerprint()?.0),
+        "fingerprint": digits(&fingerprint.0),
     });
     let mut file = folder.unfinished()?;
     file.write_all(format!("{whole:#}\n").as_bytes())?;
@@ -101,52 +102,30 @@ fn create(folder: &Folder) -> io::Result<Seed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::test_home::Home;
 
-    struct Home {
-        folder: Folder,
-        lock: Lock,
-        _place: tempfile::TempDir,
-    }
-
-    impl Home {
-        fn new() -> Self {
-            let place = tempfile::tempdir().unwrap();
-            let folder = Folder::open(Some(place.path())).unwrap();
-            let lock = Lock::take(&folder).unwrap();
-            Self {
-                folder,
-                lock,
-                _place: place,
-            }
-        }
-
-        fn seed(&self) -> Result<Seed, Trouble> {
-            load_or_create(&self.folder, &self.lock)
-        }
+    fn key(home: &Home) -> Result<Seed, Trouble> {
+        load_or_create(&home.folder, &home.lock)
     }
 
     #[test]
     fn a_key_is_made_once_and_is_the_same_ever_after() {
         let home = Home::new();
         assert_eq!(load(&home.folder).unwrap(), None);
-        let seed = home.seed().unwrap();
-        assert_eq!(home.seed().unwrap(), seed);
+        let seed = key(&home).unwrap();
+        assert_eq!(key(&home).unwrap(), seed);
         assert_eq!(load(&home.folder).unwrap(), Some(seed));
-        assert_ne!(Home::new().seed().unwrap(), seed);
+        assert_ne!(key(&Home::new()).unwrap(), seed);
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let found = fs::metadata(home.folder.join(FILE)).unwrap();
-            assert_eq!(found.permissions().mode() & 0o777, 0o600);
-        }
+        assert_eq!(home.mode(FILE), 0o600);
     }
 
     #[test]
     fn a_damaged_key_is_told_and_never_replaced() {
         let whole = {
             let home = Home::new();
-            home.seed().unwrap();
-            fs::read_to_string(home.folder.join(FILE)).unwrap()
+            key(&home).unwrap();
+            fs::read_to_string(home.join(FILE)).unwrap()
         };
         let seed_at = whole.find("seed\": \"").unwrap() + 8;
         let mut texts: Vec<String> = vec![
@@ -165,9 +144,8 @@ mod tests {
             texts.push(String::from_utf8(changed).unwrap());
         }
         for text in texts {
-            let home = Home::new();
-            fs::write(home.folder.join(FILE), &text).unwrap();
-            let trouble = home.seed().unwrap_err();
+            let home = Home::with(FILE, &text);
+            let trouble = key(&home).unwrap_err();
             let failure = trouble.failure().to_string();
             assert!(failure.contains("it is damaged"), "{failure}");
             assert!(failure.contains("\nhint: "), "{failure}");
@@ -175,34 +153,33 @@ mod tests {
                 !failure.contains(&whole[seed_at..seed_at + 64]),
                 "{failure}"
             );
-            assert_eq!(fs::read_to_string(home.folder.join(FILE)).unwrap(), text);
+            assert_eq!(fs::read_to_string(home.join(FILE)).unwrap(), text);
         }
     }
 
     #[test]
     fn a_key_of_a_newer_via6_is_left_alone() {
-        let home = Home::new();
         let text = r#"{ "version": 2, "key": "other" }"#;
-        fs::write(home.folder.join(FILE), text).unwrap();
-        let told = home.seed().unwrap_err().to_string();
+        let home = Home::with(FILE, text);
+        let told = key(&home).unwrap_err().to_string();
         assert!(told.contains("a newer via6 wrote it (version 2)"), "{told}");
-        assert_eq!(fs::read_to_string(home.folder.join(FILE)).unwrap(), text);
+        assert_eq!(fs::read_to_string(home.join(FILE)).unwrap(), text);
     }
 
     #[cfg(unix)]
     #[test]
     fn a_key_that_cannot_be_read_now_is_not_replaced() {
         let home = Home::new();
-        let file = home.folder.join(FILE);
+        let file = home.join(FILE);
         // On a disk that is not there at the moment, and in a circle.
-        for target in [home.folder.join("unplugged/identity.json"), file.clone()] {
+        for target in [home.join("unplugged/identity.json"), file.clone()] {
             std::os::unix::fs::symlink(target, &file).unwrap();
-            let trouble = home.seed().unwrap_err();
+            let trouble = key(&home).unwrap_err();
             assert!(matches!(trouble, Trouble::Identity { .. }), "{trouble:?}");
             assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
             fs::remove_file(&file).unwrap();
         }
         fs::create_dir(&file).unwrap();
-        home.seed().unwrap_err();
+        key(&home).unwrap_err();
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use via6_core::invite::PREFIX;
 use via6_core::limits::STATE_JOINED_MAX;
 
-use super::document::{Document, Kind, overlay};
+use super::document::{Document, Kind, overlay, remove_unfinished};
 use super::folder::Folder;
 use super::lock::Lock;
 use super::trouble::Trouble;
@@ -50,6 +50,10 @@ impl Memory {
     /// Reads what is remembered; nothing, if there is a trouble with it. With the lock, what is
     /// damaged is set aside and what was left unfinished is removed.
     pub(crate) fn open(folder: &Folder, lock: Option<&Lock>) -> (Self, Option<Trouble>) {
+        if lock.is_some() {
+            // Before anything else of this process writes there.
+            remove_unfinished(folder);
+        }
         let (document, known, trouble) = Document::open(folder, KIND, lock, read);
         let known = known.unwrap_or_default();
         (Self { known, document }, trouble)

@@ -11,31 +11,19 @@ use super::*;
 use crate::args::Splice;
 use crate::entry::Protocols;
 use crate::link::Link;
-use crate::state::document::damaged;
 use crate::state::folder::UNFINISHED;
+use crate::state::test_home;
 
-struct Home {
-    folder: Folder,
-    lock: Lock,
-    _place: tempfile::TempDir,
-}
+/// A folder with this file in it, if any.
+struct Home(test_home::Home);
 
 impl Home {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::open(Some(place.path())).unwrap();
-        let lock = Lock::take(&folder).unwrap();
-        Self {
-            folder,
-            lock,
-            _place: place,
-        }
+        Self(test_home::Home::new())
     }
 
     fn with(text: impl AsRef<[u8]>) -> Self {
-        let home = Self::new();
-        fs::write(home.folder.join(KIND.file), text).unwrap();
-        home
+        Self(test_home::Home::with(KIND.file, text))
     }
 
     fn open(&self) -> (Memory, Option<Trouble>) {
@@ -48,16 +36,19 @@ impl Home {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        fs::read(self.folder.join(KIND.file)).unwrap()
+        self.0.bytes(KIND.file)
     }
 
-    /// The damaged files, the oldest first.
     fn aside(&self) -> Vec<Vec<u8>> {
-        let mut times = damaged(&self.folder, KIND);
-        times.sort_unstable();
-        let path = |time| self.folder.join(&format!("{}{time}", KIND.damaged()));
-        let read = |time| fs::read(path(time)).unwrap();
-        times.into_iter().map(read).collect()
+        self.0.aside(KIND)
+    }
+}
+
+impl std::ops::Deref for Home {
+    type Target = test_home::Home;
+
+    fn deref(&self) -> &test_home::Home {
+        &self.0
     }
 }
 

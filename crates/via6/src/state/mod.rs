@@ -17,19 +17,19 @@ mod document;
 mod folder;
 mod home;
 mod hosts;
-pub(crate) mod identity;
+mod identity;
 mod keeper;
-mod keys;
 mod lock;
 mod memory;
 mod roster;
+#[cfg(test)]
+mod test_home;
 mod trouble;
 
 pub(crate) use folder::Folder;
 pub(crate) use home::Home;
 pub(crate) use hosts::Hosts;
 pub(crate) use keeper::{Keeper, Unsettled};
-pub(crate) use keys::Keys;
 pub(crate) use lock::{Holder, Lock, Untaken};
 pub(crate) use memory::{Joined, Memory};
 pub(crate) use roster::RosterFile;

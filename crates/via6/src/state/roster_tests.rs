@@ -8,39 +8,10 @@ use via6_core::limits::{INVITES_MAX, LINK_NAME_MAX, PLAYERS_MAX, STATE_BYTES_MAX
 use via6_core::roster::{Drawn, InviteWanted};
 
 use super::*;
-use crate::state::document::damaged;
+use crate::state::test_home::Home;
 
-struct Home {
-    folder: Folder,
-    lock: Lock,
-    _place: tempfile::TempDir,
-}
-
-impl Home {
-    fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::open(Some(place.path())).unwrap();
-        let lock = Lock::take(&folder).unwrap();
-        Self {
-            folder,
-            lock,
-            _place: place,
-        }
-    }
-
-    fn with(text: impl AsRef<[u8]>) -> Self {
-        let home = Self::new();
-        fs::write(home.folder.join(KIND.file), text).unwrap();
-        home
-    }
-
-    fn open(&self) -> (RosterFile, Roster, Option<Trouble>) {
-        RosterFile::open(&self.folder, Some(&self.lock))
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        fs::read(self.folder.join(KIND.file)).unwrap()
-    }
+fn open(home: &Home) -> (RosterFile, Roster, Option<Trouble>) {
+    RosterFile::open(&home.folder, Some(&home.lock))
 }
 
 fn drawn(number: u8) -> Drawn {
@@ -72,49 +43,42 @@ fn roster() -> Roster {
 #[test]
 fn a_roster_is_the_same_the_next_time() {
     let home = Home::new();
-    let (mut file, empty, trouble) = home.open();
+    let (mut file, empty, trouble) = open(&home);
     assert!(trouble.is_none() && empty == Roster::default());
-    assert!(
-        !home.folder.join(KIND.file).exists(),
-        "reading writes nothing"
-    );
+    assert!(!home.join(KIND.file).exists(), "reading writes nothing");
     let mut roster = roster();
     file.save(&home.lock, &roster).unwrap();
-    assert_eq!(home.open().1, roster);
+    assert_eq!(open(&home).1, roster);
     roster.unban("alice-2").unwrap();
     file.save(&home.lock, &roster).unwrap();
-    let (_, again, trouble) = home.open();
+    let (_, again, trouble) = open(&home);
     assert!(trouble.is_none() && again == roster);
     // Who does not hold the lock reads the same.
     assert_eq!(RosterFile::open(&home.folder, None).1, roster);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let found = fs::metadata(home.folder.join(KIND.file)).unwrap();
-        assert_eq!(found.permissions().mode() & 0o777, 0o600);
-    }
+    assert_eq!(home.mode(KIND.file), 0o600);
 }
 
 #[test]
 fn what_a_newer_via6_added_survives_an_older_one() {
     let home = Home::new();
     let mut roster = roster();
-    home.open().0.save(&home.lock, &roster).unwrap();
-    let mut whole: Value = serde_json::from_slice(&home.bytes()).unwrap();
+    open(&home).0.save(&home.lock, &roster).unwrap();
+    let mut whole: Value = serde_json::from_slice(&home.bytes(KIND.file)).unwrap();
     whole["colour"] = json!("blue");
     whole["invites"][1]["note"] = json!({ "by": "me" });
     whole["players"][2]["score"] = json!(7);
     // As an editor leaves it.
     whole["players"][1]["identity"] = json!("FB".repeat(32));
     whole["players"][1]["score"] = json!(8);
-    fs::write(home.folder.join(KIND.file), whole.to_string()).unwrap();
-    let (mut file, again, trouble) = home.open();
+    fs::write(home.join(KIND.file), whole.to_string()).unwrap();
+    let (mut file, again, trouble) = open(&home);
     assert!(trouble.is_none() && again == roster, "{trouble:?}");
     roster
         .invite(drawn(9), InviteWanted::default(), 10)
         .unwrap();
     file.save(&home.lock, &roster).unwrap();
-    let after: Value = serde_json::from_slice(&home.bytes()).unwrap();
+    let after: Value = serde_json::from_slice(&home.bytes(KIND.file)).unwrap();
     assert_eq!(after["colour"], "blue");
     assert_eq!(after["invites"][1]["note"], json!({ "by": "me" }));
     assert_eq!(after["invites"][2].get("note"), None);
@@ -127,19 +91,19 @@ fn what_a_newer_via6_added_survives_an_older_one() {
 #[test]
 fn a_roster_of_a_newer_version_is_left_alone() {
     let text = r#"{ "version": 2, "invites": "elsewhere" }"#;
-    let home = Home::with(text);
-    let (mut file, _, trouble) = home.open();
+    let home = Home::with(KIND.file, text);
+    let (mut file, _, trouble) = open(&home);
     assert!(matches!(trouble, Some(Trouble::Newer { version: 2, .. })));
     file.save(&home.lock, &roster()).unwrap();
-    assert_eq!(home.bytes(), text.as_bytes());
+    assert_eq!(home.bytes(KIND.file), text.as_bytes());
 }
 
 /// The secrets of the file that is meant here must not stand in a log.
 #[test]
 fn a_damaged_roster_is_set_aside_and_no_word_of_it_is_told() {
     let home = Home::new();
-    home.open().0.save(&home.lock, &roster()).unwrap();
-    let whole = String::from_utf8(home.bytes()).unwrap();
+    open(&home).0.save(&home.lock, &roster()).unwrap();
+    let whole = String::from_utf8(home.bytes(KIND.file)).unwrap();
     let secret = "a2".repeat(16);
     assert!(whole.contains(&secret));
     let longer = secret.clone() + "0";
@@ -156,8 +120,8 @@ fn a_damaged_roster_is_set_aside_and_no_word_of_it_is_told() {
     ] {
         let text = whole.replacen(from, to, 1);
         assert_ne!(text, whole, "{from}");
-        let home = Home::with(&text);
-        let (mut file, empty, trouble) = home.open();
+        let home = Home::with(KIND.file, &text);
+        let (mut file, empty, trouble) = open(&home);
         assert_eq!(empty, Roster::default());
         let Some(Trouble::Damaged {
             aside: Some(aside), ..
@@ -166,11 +130,11 @@ fn a_damaged_roster_is_set_aside_and_no_word_of_it_is_told() {
             panic!("{from}: {trouble:?}");
         };
         assert_eq!(fs::read_to_string(aside).unwrap(), text);
-        assert_eq!(damaged(&home.folder, KIND).len(), 1);
+        assert_eq!(home.aside(KIND), [text.as_bytes()]);
         let told = format!("{} {trouble:?}", trouble.as_ref().unwrap());
         assert!(!told.contains("a2a2"), "{told}");
         file.save(&home.lock, &roster()).unwrap();
-        assert_eq!(home.open().1, roster());
+        assert_eq!(open(&home).1, roster());
     }
 }
 
@@ -207,9 +171,9 @@ fn the_largest_roster_fits_the_file() {
     });
     let roster = Roster::restore(invites.collect(), players.collect()).unwrap();
     let home = Home::new();
-    home.open().0.save(&home.lock, &roster).unwrap();
-    assert_eq!(home.open().1, roster);
-    assert!((home.bytes().len() as u64) < STATE_BYTES_MAX * 3 / 4);
+    open(&home).0.save(&home.lock, &roster).unwrap();
+    assert_eq!(open(&home).1, roster);
+    assert!((home.bytes(KIND.file).len() as u64) < STATE_BYTES_MAX * 3 / 4);
 }
 
 proptest! {
@@ -218,10 +182,10 @@ proptest! {
     /// Whatever stands there: no panic, and none of it is lost.
     #[test]
     fn nothing_that_stood_in_the_file_is_lost(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let home = Home::with(&bytes);
-        let (mut file, _, trouble) = home.open();
+        let home = Home::with(KIND.file, &bytes);
+        let (mut file, _, trouble) = open(&home);
         file.save(&home.lock, &roster()).unwrap();
-        prop_assert_eq!(home.open().1, roster());
+        prop_assert_eq!(open(&home).1, roster());
         let Some(Trouble::Damaged { aside: Some(aside), .. }) = trouble else {
             return Err(TestCaseError::fail(format!("{trouble:?}")));
         };

@@ -74,10 +74,9 @@ impl Trouble {
             | Self::Lock { .. }
             | Self::Unanswered { .. } => "state-unusable",
             Self::Control { .. } => "control-unavailable",
-            Self::Unreadable { .. } => "state-unreadable",
+            Self::Unreadable { .. } | Self::Identity { .. } => "state-unreadable",
             Self::Newer { .. } => "state-newer",
             Self::Damaged { .. } => "state-damaged",
-            Self::Identity { .. } => "identity-unreadable",
             Self::Unwritten { .. } => "state-unwritten",
         }
     }

@@ -21,7 +21,7 @@ fn a_player_whose_join_was_killed_comes_anew() {
     let host = ann.host(game.address, "");
     let text = invite(&host);
     let join = bob.join(&text, "");
-    let (_player, mut ghost) = game.session(found(&join, "host"));
+    let (_player, mut ghost) = game.session(found(&join, &game));
     join.signal("SIGKILL");
     drop(join);
     // Once it is silent for long enough to be suspect, a new link of the same player takes its place.
@@ -33,7 +33,7 @@ fn a_player_whose_join_was_killed_comes_anew() {
         (&ended["reason"], &ended["sessions"]),
         (&"replaced".into(), &1.into())
     );
-    let (mut player, mut server) = game.session(found(&join, "host"));
+    let (mut player, mut server) = game.session(found(&join, &game));
     is_carried(&mut player, &mut server);
     let ended = host.event("session_ended");
     assert_eq!(ended["reason"], "link-lost");
@@ -48,11 +48,10 @@ fn a_host_that_was_killed_and_comes_again_resets_what_it_had() {
     let listen = format!("--listen [::1]:{}", free_port());
     let host = ann.host(game.address, &listen);
     let join = bob.join(&invite(&host), "");
-    let at = found(&join, "host");
-    let (mut player, mut server) = game.session(at);
+    let at = found(&join, &game);
+    let (mut player, _server) = game.session(at);
     host.signal("SIGKILL");
     drop(host);
-    is_reset(&mut server);
     let host = ann.host(game.address, &listen);
     is_reset(&mut player);
     let (mut player, mut server) = game.session(at);
@@ -68,7 +67,7 @@ fn whoever_leaves_says_so() {
     let host = ann.host(game.address, "");
     let text = invite(&host);
     let join = bob.join(&text, "");
-    let (mut player, mut server) = game.session(found(&join, "host"));
+    let (mut player, mut server) = game.session(found(&join, &game));
     join.signal("SIGINT");
     join.event("draining");
     is_carried(&mut player, &mut server);
@@ -79,7 +78,7 @@ fn whoever_leaves_says_so() {
     assert_eq!(join.ended(PATIENCE).code, Some(0));
 
     let join = bob.join(&text, "");
-    let (mut player, mut server) = game.session(found(&join, "host"));
+    let (mut player, mut server) = game.session(found(&join, &game));
     host.signal("SIGTERM");
     host.event("draining");
     is_carried(&mut player, &mut server);

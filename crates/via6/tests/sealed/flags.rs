@@ -23,7 +23,7 @@ fn a_name_stands_in_the_invite_and_is_dialled() {
             Some("localhost")
         );
         let join = via6(&format!("via6 join {text} --json")).start();
-        drop(game.session(found(&join, "host")));
+        drop(game.session(found(&join, &game)));
         host.stop();
     }
 }

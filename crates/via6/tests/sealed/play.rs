@@ -30,9 +30,9 @@ fn a_game_is_played_over_either_transport() {
             assert_eq!(event["transport"], transport, "{flags}");
             assert_eq!(event["player"], "Bob");
         }
-        let (mut player, mut server) = game.session(found(&join, "host"));
+        let (mut player, mut server) = game.session(found(&join, &game));
         is_carried(&mut player, &mut server);
-        drop(player);
+        drop((player, server));
         let ended = join.event("session_ended");
         assert!(ended["bytes_up"].as_u64() > Some(5), "{ended}");
         host.event("session_ended");
@@ -56,7 +56,7 @@ fn the_invite_and_the_place_of_the_game_are_the_same_at_every_start() {
         let line = host.event("invite")["line"].clone();
         assert_eq!(line, format!("via6 join {}", invites[0]));
         let join = bob.join(&invites[0], "");
-        let at = found(&join, "host");
+        let at = found(&join, &game);
         places.push(at);
         drop(game.session(at));
         join.stop();
@@ -84,24 +84,24 @@ fn a_game_is_found_at_its_own_port_or_where_it_was_put() {
     let text = invite(&host);
     let own = game.address.port();
     let join = bob.join(&text, "");
-    let at = found(&join, "host");
+    let at = found(&join, &game);
     assert_eq!(at, ([127, 0, 0, 1], own).into());
     drop(game.session(at));
     join.stop();
     // Where somebody else has it, another one, which is the game's from then on.
     let taken = TcpListener::bind(at).expect("the port");
     let join = bob.join(&text, "");
-    let other = found(&join, "host");
+    let other = found(&join, &game);
     assert_ne!(other, at);
     join.stop();
     drop(taken);
     let join = bob.join(&text, "");
-    assert_eq!(found(&join, "host"), other);
+    assert_eq!(found(&join, &game), other);
     join.stop();
     let asked = format!("127.0.0.1:{}", free_port());
     let join = bob.join(&text, &format!("--listen {asked}"));
-    assert_eq!(found(&join, "host").to_string(), asked);
-    drop(game.session(found(&join, "host")));
+    assert_eq!(found(&join, &game).to_string(), asked);
+    drop(game.session(found(&join, &game)));
     join.stop();
 }
 
@@ -112,11 +112,11 @@ fn a_second_game_comes_up_at_once_and_goes_again() {
     let (ann, bob) = (Home::new(), Home::new());
     let host = ann.host(one.address, "");
     let join = bob.join(&invite(&host), "");
-    drop(one.session(found(&join, "host")));
+    drop(one.session(found(&join, &one)));
     let second = ann.start(&format!("via6 host {} --json", two.address));
     assert_eq!(second.event("handed_over")["as"], "host-2");
     assert_eq!(invite(&second), invite(&host));
-    let at = found(&join, "host-2");
+    let at = found(&join, &two);
     let (mut player, mut server) = two.session(at);
     is_carried(&mut player, &mut server);
     drop(player);
@@ -126,7 +126,7 @@ fn a_second_game_comes_up_at_once_and_goes_again() {
         std::net::TcpStream::connect(at).is_err().then_some(())
     });
     is_refused(at, "tcp");
-    drop(one.session(found(&join, "host")));
+    drop(one.session(found(&join, &one)));
     // Another port would be another invite.
     let elsewhere = format!("via6 host {} --port {}", two.address, free_port());
     let ended = ann.start(&elsewhere).ended(PATIENCE);
@@ -152,7 +152,7 @@ fn work_that_was_handed_over_goes_on_by_itself_when_the_first_ends() {
     let second = ann.host(two.address, &listen);
     second.event("handed_over");
     let join = bob.join(&text, "");
-    drop(two.session(found(&join, "host-2")));
+    drop(two.session(found(&join, &two)));
     host.stop();
     second.event("handed_back");
     let again = second.until("an invite of its own", |events| {
@@ -160,7 +160,7 @@ fn work_that_was_handed_over_goes_on_by_itself_when_the_first_ends() {
         invites.nth(1).map(|event| event["invite"].clone())
     });
     assert_eq!(again, text);
-    drop(two.session(found(&join, "host")));
+    drop(two.session(found(&join, &two)));
     second.stop();
     join.stop();
 }
@@ -172,7 +172,7 @@ fn a_host_that_starts_anew_is_found_again() {
     let listen = format!("--listen [::1]:{}", free_port());
     let host = ann.host(game.address, &listen);
     let join = bob.join(&invite(&host), "--transport tls");
-    let at = found(&join, "host");
+    let at = found(&join, &game);
     drop(game.session(at));
     host.stop();
     assert_eq!(join.event("link_ended")["reason"], "stopped");
@@ -208,18 +208,18 @@ fn an_invite_is_taken_as_it_comes() {
         format!("VIA6_HOST={text} via6 join"),
     ] {
         let join = via6(&line).with("VIA6_JSON", "1").start();
-        drop(game.session(found(&join, "host")));
+        drop(game.session(found(&join, &game)));
         join.stop();
     }
     // And the last one again, without a word.
     let bob = Home::new();
     let join = bob.join(&text, "--as Bob");
-    found(&join, "host");
+    found(&join, &game);
     join.stop();
     for (flags, name) in [("", "Bob"), ("--as Rob", "Rob"), ("", "Rob")] {
         let join = bob.join("", flags);
         assert_eq!(join.event("link_attached")["player"], name);
-        drop(game.session(found(&join, "host")));
+        drop(game.session(found(&join, &game)));
         join.stop();
     }
 }
@@ -245,7 +245,7 @@ fn an_invite_is_printed_once_and_nowhere_else() {
         }
     }
     let again = bob.start("via6 join");
-    again.says("Press Ctrl-C to stop.");
+    again.says("In your game, connect to this address:");
     let (again, join, host) = (again.stop(), join.stop(), host.stop());
     let all = [
         again.stdout,

@@ -45,7 +45,7 @@ fn each_refusal_has_its_words_on_both_sides() {
     let text = invite(&first);
     // One player is known, to be banned.
     let bob = Home::new();
-    found(&bob.join(&text, "--as Bob"), "host");
+    found(&bob.join(&text, "--as Bob"), &game);
     first.event("link_attached");
     first.stop();
     let wrong = altered(&text, Some(Secret([7; 16])), None);
