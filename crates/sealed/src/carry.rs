@@ -76,15 +76,17 @@ pub(crate) async fn carry(
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            broken = control => Over::Broken(broken),
-            broken = channels => Over::Broken(broken),
-            over = writer.run() => over,
-            () = taken_over.cancelled() => Over::Superseded,
+        // A link that has ended is closed with its reason: the writer, which finds it ended in the same
+        // moment, knows none.
+        tokio::select! { biased;
             (code, message) = cable.closing() => {
                 writer.last_words(code, &message).await;
                 Over::Closed
             }
+            broken = control => Over::Broken(broken),
+            broken = channels => Over::Broken(broken),
+            over = writer.run() => over,
+            () = taken_over.cancelled() => Over::Superseded,
         }
     };
     match &over {
