@@ -461,6 +461,35 @@ async fn who_is_sent_away_goes() {
 }
 
 #[tokio::test]
+async fn who_is_sent_away_in_the_midst_of_a_download_hears_why() {
+    if !is_there() {
+        return;
+    }
+    let (ground, game) = (Ground::default(), Game::new().await);
+    let hosting = Hosting::start(&ground, game.address());
+    for _ in 0..10 {
+        let joiner = Python::start(&hosting.invite(), &[]);
+        let (mut client, mut server) = game.session(&joiner).await;
+        let sending = tokio::spawn(async move {
+            let bulk = noise(11, 64_000);
+            while server.write_all(&bulk).await.is_ok() {}
+        });
+        let mut some = vec![0; 1_000_000];
+        soon("bytes", client.read_exact(&mut some)).await.unwrap();
+        let reading = tokio::spawn(async move {
+            while client.read(&mut some).await.is_ok_and(|count| count > 0) {}
+        });
+        let player = hosting.host.players().remove(0);
+        hosting.host.send_away(player.identity, Closed::Kicked, "");
+        assert_eq!(joiner.exit_code().await, 5);
+        let closed = joiner.tells("closed").await;
+        assert_eq!(closed["code"], Closed::Kicked.code());
+        soon("a reset", reading).await.unwrap();
+        soon("a reset", sending).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_was_restarted_without_a_word_resets_games() {
     if !is_there() {
         return;
