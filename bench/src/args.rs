@@ -95,6 +95,10 @@ pub struct Args {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) sessions: Option<u32>,
 
+    /// links: joiners added to the first [default: 32, quick: 2]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) joiners: Option<u32>,
+
     /// instructions: write them to a file, for `--compare`
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
@@ -143,6 +147,8 @@ pub(crate) enum Mode {
     Connrate,
     /// Memory of sessions that do nothing
     Idle,
+    /// Memory of a link, as joiners are added to one host
+    Links,
     /// Round trip of datagrams, one after the other
     Udp,
     /// Datagrams at a fixed rate over several flows
@@ -214,6 +220,7 @@ pub(crate) struct Sizes {
     /// Workloads that run for a time, except the game.
     pub(crate) timed_for: Duration,
     pub(crate) sessions: u32,
+    pub(crate) joiners: u32,
 }
 
 impl Args {
@@ -240,6 +247,7 @@ impl Args {
             game_for: last(5.0, 0.3)?,
             timed_for: last(2.0, 0.2)?,
             sessions: pick(self.sessions, 500, 20),
+            joiners: pick(self.joiners, 32, 2),
         })
     }
 

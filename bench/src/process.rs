@@ -80,10 +80,20 @@ impl Process {
     /// Its share of memory in kB, swapped pages included. Each page counts in equal parts for
     /// those that map it.
     fn pss_kib(self) -> u64 {
+        self.smaps_kib(["Pss:", "SwapPss:"])
+    }
+
+    /// The same without pages of files. Those of a program count the less the more run it, which
+    /// would show as memory saved.
+    pub(crate) fn anonymous_kib(self) -> u64 {
+        self.smaps_kib(["Pss_Anon:", "SwapPss:"])
+    }
+
+    fn smaps_kib(self, fields: [&str; 2]) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid));
         text.unwrap_or_default()
             .lines()
-            .filter_map(|line| line.strip_prefix("Pss:").or(line.strip_prefix("SwapPss:")))
+            .filter_map(|line| fields.iter().find_map(|field| line.strip_prefix(field)))
             .filter_map(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok())
             .sum()
     }
@@ -249,6 +259,8 @@ mod tests {
         assert_eq!((line.trim(), tree.members().len()), ("on", 2));
         assert!(tree.cpu_ns() > 1_000_000, "{} ns", tree.cpu_ns());
         assert!(tree.pss_kib() > 10 && tree.descriptors() >= 6);
+        let anonymous: u64 = tree.members().iter().map(|one| one.anonymous_kib()).sum();
+        assert!(anonymous > 10 && anonymous < tree.pss_kib(), "{anonymous}");
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(tree.members().iter().all(|process| !process.is_running()));

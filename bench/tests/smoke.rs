@@ -10,80 +10,19 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod run;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use serde_json::Value;
+use run::{LINKS, PROGRAM, TCP, assert_measured, bench, quick, text};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_via6-bench");
-
-fn bench(arguments: &[&str]) -> Output {
-    Command::new(PROGRAM).args(arguments).output().unwrap()
-}
-
-/// Runs `--quick` on `chain` and returns its report, which was also printed as a table.
-fn quick(chain: &str, more: &[&str]) -> Value {
-    let file = std::env::temp_dir().join(format!("bench-smoke-{}-{chain}", std::process::id()));
-    let file = file.to_str().unwrap();
-    let output = bench(&[&["--quick", "--chains", chain, "--json", file], more].concat());
-    let (table, log) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{log}");
-    assert!(table.contains(&format!("\n| {chain} |")), "{table}");
-    let report = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    std::fs::remove_file(file).unwrap();
-    report
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Every workload has one row, for this chain, with every figure finite and in place.
-fn assert_measured(report: &Value, chain: &str, workloads: &[&str]) {
-    let results = report["workloads"].as_array().unwrap();
-    let names: Vec<_> = results
-        .iter()
-        .map(|one| one["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, workloads);
-    for result in results {
-        let rows = result["rows"].as_array().unwrap();
-        assert_eq!(rows.len(), 1, "{result}");
-        assert_eq!(rows[0]["chain"], chain);
-        assert_eq!(rows[0]["failure"], Value::Null, "{result}");
-        assert_eq!(rows[0]["rounds"].as_array().unwrap().len(), 1);
-        let figures = rows[0]["figures"].as_object().unwrap();
-        assert!(figures.len() >= 3, "{result}");
-        for (key, figure) in figures {
-            let best = figure["best"].as_f64();
-            assert!(
-                best.is_some_and(|best| best.is_finite() && best >= 0.0),
-                "{key}: {figure}"
-            );
-        }
-    }
-}
-
-const ALL: &[&str] = &[
-    "pingpong",
-    "split",
-    "game",
-    "bulk-down-1",
-    "bulk-up-1",
-    "bulk-both-4",
-    "connrate",
-    "idle",
-    "udp-64",
-    "udp-512",
-    "udp-1200",
-    "udp-rate",
-    "udp-flood",
-];
+const UDP: &[&str] = &["udp-64", "udp-512", "udp-1200", "udp-rate", "udp-flood"];
 
 #[test]
 fn a_direct_connection_is_measured_by_every_workload() {
     let report = quick("direct", &[]);
-    assert_measured(&report, "direct", ALL);
+    assert_measured(&report, "direct", &[TCP, UDP].concat());
     assert!(report["machine"]["cpus"].as_u64().unwrap() > 0);
     assert_eq!(report["rounds"], 1);
 }
@@ -101,7 +40,7 @@ fn via6_is_measured_by_every_workload_when_there_is_one() {
         return;
     };
     let report = quick("via6", &["--via6", program.to_str().unwrap()]);
-    assert_measured(&report, "via6", ALL);
+    assert_measured(&report, "via6", &[TCP, LINKS, UDP].concat());
 }
 
 /// A relay that is not one of ours: this program's own echo server would be direct.
@@ -171,6 +110,7 @@ fn every_relay_that_is_installed_carries_what_it_says() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let table = text(&output.stdout);
     let rows = table.lines().filter(|line| line.starts_with("| direct |"));
+    assert!(table.contains("\n| bare-quinn |"), "{table}");
     assert_eq!(
         rows.count(),
         4,

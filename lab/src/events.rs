@@ -132,6 +132,13 @@ impl Events {
             .collect()
     }
 
+    /// The last events so far, at most so many.
+    pub fn last(&self, count: usize) -> Vec<Value> {
+        let seen = self.lock();
+        let from = seen.events.len().saturating_sub(count);
+        seen.events[from..].to_vec()
+    }
+
     /// Lines on stdout that were not events.
     pub fn strays(&self) -> Vec<String> {
         self.lock().strays.clone()

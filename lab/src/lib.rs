@@ -6,6 +6,9 @@
 //! repetitions) and as the soak command `via6-lab matrix` (hundreds). Plain blocking sockets and
 //! threads, and none of via6's own socket code: an error there must not hide itself here. Linux
 //! only, because the lab reads `/proc` and makes network namespaces.
+//!
+//! The matrix is about one machine. [`wan`] is about links between two homes: firewalls, loss, cuts,
+//! addresses that change.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -27,4 +30,5 @@ pub mod process;
 pub mod rows;
 pub mod scene;
 pub mod system;
+pub mod wan;
 pub mod wire;

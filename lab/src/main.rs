@@ -1,6 +1,6 @@
-//! The soak command: runs the matrix many times and prints a table.
+//! The lab's commands: the matrix many times, scenarios between two homes, a WAN on its own.
 //!
-//! It knows nothing of the rows; the library does.
+//! It knows nothing of the rows and scenarios; the library does.
 
 #![allow(
     clippy::print_stdout,
@@ -33,6 +33,7 @@ mod soak {
     use via6_lab::matrix::{self, Cell, LONG_PAUSE, PAUSE, Plan};
     use via6_lab::process::Splice;
     use via6_lab::rows::ROWS;
+    use via6_lab::wan;
 
     /// The lab of via6.
     #[derive(Parser)]
@@ -40,6 +41,10 @@ mod soak {
     enum Command {
         /// Runs the close and error matrix against a via6 program.
         Matrix(Matrix),
+        /// Plays between two homes, and does to their link what happens to links.
+        Homes(wan::command::Homes),
+        /// Joins two network namespaces by an emulated WAN, until the end of standard input.
+        Wan(wan::command::Wan),
     }
 
     #[derive(clap::Args)]
@@ -71,7 +76,25 @@ mod soak {
     }
 
     pub(super) fn main() -> ExitCode {
-        let Command::Matrix(arguments) = Command::parse();
+        let passed = match Command::parse() {
+            Command::Matrix(arguments) => return soak(arguments),
+            Command::Homes(homes) => homes.run(&beside_this_one()),
+            Command::Wan(wan) => match wan.run() {
+                Ok(()) => true,
+                Err(failure) => {
+                    println!("{failure}");
+                    false
+                }
+            },
+        };
+        if passed {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+
+    fn soak(arguments: Matrix) -> ExitCode {
         let known: Vec<_> = ROWS.iter().map(|row| (row.name, row)).collect();
         let rows = choose("row", &arguments.row, &known, |_| true);
         let known: Vec<_> = Chain::ALL

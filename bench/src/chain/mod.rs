@@ -1,11 +1,15 @@
 //! A chain: the relays between the load's two ends, as commands to run. What the relays are is
-//! data; nothing here knows any of them by name except where to find via6.
+//! data; nothing here knows any of them by name except where to find via6 and the bare relays.
 
+mod invite;
 mod places;
+mod relay;
 mod running;
+mod scratch;
 mod template;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -71,6 +75,16 @@ impl Chain {
         self.hops.iter().any(CommandLine::is_own)
     }
 
+    /// Made of the bare relays: a measure for sealed links, not a peer that anybody uses.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.hops.iter().any(CommandLine::is_bare)
+    }
+
+    /// Whether one of its commands takes an invite that another prints.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.hops.iter().any(CommandLine::needs_invite)
+    }
+
     pub(crate) fn hop_count(&self) -> usize {
         self.hops.len()
     }
@@ -85,12 +99,22 @@ impl Chain {
         self.hops.iter().find_map(|hop| hop.missing(via6))
     }
 
+    /// What its via6 says if it does not know sealed links, found out by starting it.
+    pub(crate) fn refusal(&self, target: SocketAddr, via6: Option<&Path>) -> Option<String> {
+        running::refusal(self, target, via6)
+    }
+
     /// Whether its commands can be filled in.
     ///
     /// # Errors
     /// A placeholder or a file that there is not, or nothing that says where the load enters.
     pub(crate) fn check(&self, via6: Option<&Path>) -> anyhow::Result<()> {
         running::rehearse(self, via6).with_context(|| format!("in chain {:?}", self.name))
+    }
+
+    #[cfg(test)]
+    fn parse_one(line: &str) -> anyhow::Result<Self> {
+        template::parse(line, Path::new("."))
     }
 
     /// One line for each program in it: what it says its version is.
@@ -185,9 +209,14 @@ mod tests {
         assert!(
             chains
                 .iter()
-                .filter(|chain| !chain.is_direct() && !chain.is_own())
+                .filter(|chain| !chain.is_direct() && !chain.is_own() && !chain.is_bare())
                 .count()
                 >= 3
+        );
+        assert!(
+            chains
+                .iter()
+                .any(|chain| chain.is_sealed() && chain.is_own())
         );
     }
 

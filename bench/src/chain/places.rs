@@ -1,16 +1,16 @@
 //! Where a chain's relays listen, and the placeholders that tell them.
 //!
 //! Ports are free when they are chosen, not when they are used: relays cannot be handed a socket.
-//! Whoever starts a chain tries again when one was taken in between.
+//! Whoever starts a chain tries again when one was taken in between. A place is a port of both TCP
+//! and UDP: a sealed link may be carried by either.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-
-use super::Protocol;
 
 /// Files that `{file:…}` finds wherever this program runs.
 const BUILTIN_FILES: &[(&str, &str)] = &[
@@ -27,57 +27,73 @@ const BUILTIN_FILES: &[(&str, &str)] = &[
     ("rinetd.conf", include_str!("../../chains/rinetd.conf")),
 ];
 
-/// A port that nobody else is given while this lives.
+/// Ports tried until one is free for both TCP and UDP.
+const PORTS_TRIED: u32 = 32;
+
+/// What `{bare}` stands for, built beside this program.
+const BARE: &str = "via6-bench-bare";
+
+/// Where a relay is to listen.
 #[derive(Debug)]
-enum Reserved {
-    Tcp(TcpListener),
-    Udp(UdpSocket),
+struct Place {
+    address: SocketAddr,
+    /// Nobody else is given the port while this is there.
+    held: Option<(TcpListener, UdpSocket)>,
 }
 
-impl Reserved {
-    fn new(protocol: Protocol, address: SocketAddr) -> std::io::Result<Self> {
-        Ok(match protocol {
-            Protocol::Tcp => Self::Tcp(TcpListener::bind(address)?),
-            Protocol::Udp => Self::Udp(UdpSocket::bind(address)?),
-        })
-    }
-
-    fn address(&self) -> std::io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr(),
-            Self::Udp(socket) => socket.local_addr(),
+impl Place {
+    fn find(host: IpAddr) -> io::Result<Self> {
+        let mut tries = 1;
+        loop {
+            let listener = TcpListener::bind((host, 0))?;
+            let address = listener.local_addr()?;
+            match UdpSocket::bind(address) {
+                Err(_) if tries < PORTS_TRIED => tries += 1,
+                socket => {
+                    return Ok(Self {
+                        address,
+                        held: Some((listener, socket?)),
+                    });
+                }
+            }
         }
     }
 }
 
 /// The addresses of one run of a chain.
 #[derive(Debug)]
-pub(super) struct Places<'a> {
-    pub(super) protocol: Protocol,
-    pub(super) target: SocketAddr,
-    pub(super) via6: Option<&'a Path>,
+pub(super) struct Places {
+    target: SocketAddr,
+    via6: Option<PathBuf>,
     /// Where `{file:…}` is looked up.
-    pub(super) from: &'a Path,
+    from: PathBuf,
     /// Where filled files, and what the relays say, are put.
-    pub(super) scratch: &'a Path,
+    scratch: PathBuf,
+    /// What a command of the chain has printed for the others.
+    pub(super) invite: Option<String>,
     /// Of the command that is being filled in: what `{$NAME}` in a file stands for.
     variables: BTreeMap<String, String>,
     /// Commands so far: a file that two of them name is copied twice.
     commands: usize,
-    reserved: BTreeMap<String, Reserved>,
+    by_name: BTreeMap<String, Place>,
 }
 
-impl<'a> Places<'a> {
-    pub(super) fn new(protocol: Protocol, target: SocketAddr, scratch: &'a Path) -> Self {
+impl Places {
+    pub(super) fn new(
+        target: SocketAddr,
+        via6: Option<&Path>,
+        from: &Path,
+        scratch: &Path,
+    ) -> Self {
         Self {
-            protocol,
             target,
-            via6: None,
-            from: Path::new("."),
-            scratch,
+            via6: via6.map(Path::to_owned),
+            from: from.to_owned(),
+            scratch: scratch.to_owned(),
+            invite: None,
             variables: BTreeMap::new(),
             commands: 0,
-            reserved: BTreeMap::new(),
+            by_name: BTreeMap::new(),
         }
     }
 
@@ -97,11 +113,20 @@ impl<'a> Places<'a> {
 
     /// Where the load enters. A chain that does not say it would be measured as a direct one.
     pub(super) fn entrance(&self) -> anyhow::Result<SocketAddr> {
-        let reserved = self
-            .reserved
-            .get("listen")
-            .context("no command names {listen}")?;
-        Ok(reserved.address()?)
+        let place = self.by_name.get("listen");
+        Ok(place.context("no command names {listen}")?.address)
+    }
+
+    /// From here on `{listen}` is another place.
+    pub(super) fn forget_entrance(&mut self) {
+        self.by_name.remove("listen");
+    }
+
+    /// Lets the ports go, for the relays to take.
+    pub(super) fn release(&mut self) {
+        for place in self.by_name.values_mut() {
+            place.held = None;
+        }
     }
 
     /// Replaces the placeholders of a command; one that is not known is an error.
@@ -142,7 +167,15 @@ impl<'a> Places<'a> {
         }
         let (place, part) = key.split_once('.').unwrap_or((key, "address"));
         let address = match place {
-            "via6" => return Ok(self.via6.map(|path| path.display().to_string())),
+            "via6" => return Ok(self.via6.as_ref().map(|path| path.display().to_string())),
+            "bare" => return Ok(Some(bare()?.display().to_string())),
+            "invite" => {
+                return self
+                    .invite
+                    .clone()
+                    .map(Some)
+                    .context("there is no invite yet");
+            }
             "scratch" => return Ok(Some(self.scratch.display().to_string())),
             "target" => self.target,
             "listen" => self.reserve(place, Ipv4Addr::LOCALHOST.into())?,
@@ -159,14 +192,15 @@ impl<'a> Places<'a> {
         })
     }
 
-    fn reserve(&mut self, place: &str, host: std::net::IpAddr) -> anyhow::Result<SocketAddr> {
-        if !self.reserved.contains_key(place) {
-            let reserved = Reserved::new(self.protocol, SocketAddr::new(host, 0))
-                .with_context(|| format!("cannot find a free port on {host}"))?;
-            self.reserved.insert(place.to_owned(), reserved);
+    fn reserve(&mut self, name: &str, host: IpAddr) -> anyhow::Result<SocketAddr> {
+        if let Some(place) = self.by_name.get(name) {
+            return Ok(place.address);
         }
-        let reserved = self.reserved.get(place).context("a place is gone")?;
-        Ok(reserved.address()?)
+        let place =
+            Place::find(host).with_context(|| format!("cannot find a free port on {host}"))?;
+        let address = place.address;
+        self.by_name.insert(name.to_owned(), place);
+        Ok(address)
     }
 
     /// Copies a file, filled, to the scratch folder.
@@ -187,6 +221,11 @@ impl<'a> Places<'a> {
     }
 }
 
+/// The bare relays, whether they have been built or not.
+pub(super) fn bare() -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(BARE))
+}
+
 fn is_digits(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_digit())
 }
@@ -195,8 +234,9 @@ fn is_digits(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn places(scratch: &Path) -> Places<'_> {
-        Places::new(Protocol::Tcp, "127.0.0.1:9".parse().unwrap(), scratch)
+    fn places(scratch: &Path) -> Places {
+        let target = "127.0.0.1:9".parse().unwrap();
+        Places::new(target, None, Path::new("."), scratch)
     }
 
     #[test]
@@ -217,6 +257,40 @@ mod tests {
         );
         let entrance = places.entrance().unwrap().to_string();
         assert!(first.starts_with(&entrance));
+    }
+
+    #[test]
+    fn a_place_is_held_for_tcp_and_udp_until_it_is_released() {
+        let mut places = places(Path::new("."));
+        let middle: SocketAddr = places.fill("{middle}").unwrap().parse().unwrap();
+        assert!(TcpListener::bind(middle).is_err() && UdpSocket::bind(middle).is_err());
+        places.release();
+        assert_eq!(places.fill("{middle}").unwrap(), middle.to_string());
+        let taken = (TcpListener::bind(middle), UdpSocket::bind(middle));
+        assert!(taken.0.is_ok() && taken.1.is_ok());
+    }
+
+    #[test]
+    fn another_joiner_has_another_entrance_and_the_same_way_on() {
+        let mut places = places(Path::new("."));
+        let first = places.fill("{listen} {middle}").unwrap();
+        places.release();
+        let entrance = places.entrance().unwrap();
+        // Still in use, by the first.
+        let _first = TcpListener::bind(entrance).unwrap();
+        places.forget_entrance();
+        let second = places.fill("{listen} {middle}").unwrap();
+        let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        assert_ne!(words(&first)[0], words(&second)[0]);
+        assert_eq!(words(&first)[1], words(&second)[1]);
+    }
+
+    #[test]
+    fn an_invite_stands_where_it_is_named_once_it_is_there() {
+        let mut places = places(Path::new("."));
+        assert!(places.fill("join {invite}").is_err());
+        places.invite = Some("via6:abc".to_owned());
+        assert_eq!(places.fill("join {invite}").unwrap(), "join via6:abc");
     }
 
     #[test]

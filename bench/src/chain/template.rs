@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-use super::{Chain, Protocol};
+use super::{Chain, Protocol, places};
 
 /// One command of a chain, its placeholders not yet filled.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,9 +77,23 @@ impl CommandLine {
         self.program == "{via6}"
     }
 
+    pub(super) fn is_bare(&self) -> bool {
+        self.program == "{bare}"
+    }
+
+    /// Whether another command must have printed an invite before it can be run.
+    pub(super) fn needs_invite(&self) -> bool {
+        let in_words = self.words().any(|word| word.contains("{invite}"));
+        let mut values = self.environment.iter().map(|(_, value)| value);
+        in_words || values.any(|value| value.contains("{invite}"))
+    }
+
     fn locate(&self, via6: Option<&Path>) -> Option<PathBuf> {
         if self.is_own() {
             return via6.map(Path::to_owned);
+        }
+        if self.is_bare() {
+            return places::bare().ok().filter(|program| program.is_file());
         }
         let program = Path::new(&self.program);
         if program.components().count() > 1 {
@@ -94,6 +108,8 @@ impl CommandLine {
         }
         Some(if self.is_own() {
             "there is no via6 beside this program, and --via6 names none".to_owned()
+        } else if self.is_bare() {
+            "the bare relays have not been built beside this program".to_owned()
         } else {
             format!("{} is not installed", self.program)
         })
@@ -238,6 +254,13 @@ mod tests {
         assert_eq!(chain.hops[1].arguments, ["", "{target} z"]);
         assert_eq!(chain.commands()[0], "A=1 B='x y' relay -l {listen}");
         assert_eq!(chain.commands()[1], "other '' '{target} z'");
+    }
+
+    #[test]
+    fn a_command_says_whether_it_waits_for_an_invite() {
+        let chain = chain("x = join {invite} ;; I={invite} join ;; host {target}").unwrap();
+        let waits: Vec<_> = chain.hops.iter().map(CommandLine::needs_invite).collect();
+        assert_eq!(waits, [true, true, false]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod page;
 mod panels;
 mod picture;
+mod sealed;
 mod svg;
 mod table;
 
@@ -120,6 +121,8 @@ impl Figure {
 enum Kind {
     Direct,
     Own,
+    /// A measure for sealed links, which peers are not compared with.
+    Bare,
     Peer,
 }
 
@@ -199,6 +202,7 @@ impl Results {
             kind: match (chain.is_direct(), chain.is_own()) {
                 (true, _) => Kind::Direct,
                 (_, true) => Kind::Own,
+                _ if chain.is_bare() => Kind::Bare,
                 _ => Kind::Peer,
             },
             figures: BTreeMap::new(),

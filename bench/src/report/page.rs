@@ -26,12 +26,21 @@ impl Report {
                     // Writing to a String cannot fail.
                     let _ = write!(page, "![{text}]({picture})");
                 }
+                Some("sealed") => page.push_str(&self.sealed_lines().join("\n")),
                 Some("tables") => page.push_str(&self.tables("###").join("\n")),
                 _ => page.push_str(line),
             }
             page.push('\n');
         }
         page
+    }
+
+    fn sealed_lines(&self) -> Vec<String> {
+        let table = self.sealed_table();
+        if table.is_empty() {
+            return vec!["*Neither sealed links nor bare relays were measured.*".to_owned()];
+        }
+        table
     }
 
     /// Each relay with its version, then the commands they were run with.
@@ -76,7 +85,7 @@ mod tests {
     #[test]
     fn every_gap_of_the_page_is_filled() {
         let gaps = TEMPLATE.matches("<!-- ").count();
-        assert_eq!(gaps, 5, "a gap that nothing fills would stay empty");
+        assert_eq!(gaps, 6, "a gap that nothing fills would stay empty");
         let page = report().page("picture.svg");
         assert!(!page.contains("<!-- "), "{page}");
         for text in [
@@ -85,6 +94,7 @@ mod tests {
             "| via6 |",
             "Linux",
             "- `via6-bench",
+            "Neither sealed links nor",
         ] {
             assert!(page.contains(text), "{text}: {page}");
         }

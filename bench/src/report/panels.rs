@@ -118,6 +118,8 @@ impl Results {
         let mut bars: Vec<Bar> = self
             .rows
             .iter()
+            // Nobody plays through a bare relay.
+            .filter(|row| row.kind != Kind::Bare)
             .map(|row| bar(row, metric))
             // A direct connection has no relay that could use anything.
             .filter(|bar| bar.kind != Kind::Direct || bar.value.is_some_and(|value| value > 0.0))

@@ -124,7 +124,7 @@ impl Bar {
         let (bar, text) = match self.kind {
             Kind::Direct => ("direct", "direct-text"),
             Kind::Own => ("own", "own-text"),
-            Kind::Peer => ("peer", "label"),
+            Kind::Bare | Kind::Peer => ("peer", "label"),
         };
         // Where letters stand so that they are level with the bar.
         let base = y + BAR - 2.5;

@@ -15,6 +15,12 @@ impl Report {
         lines.extend(self.version_lines());
         lines.extend([String::new(), self.reading(), String::new()]);
         lines.extend(self.tables("##"));
+        let sealed = self.sealed_table();
+        if !sealed.is_empty() {
+            let title = "## Sealed links beside open ones and bare relays";
+            lines.extend([String::new(), title.to_owned(), String::new()]);
+            lines.extend(sealed);
+        }
         lines.join("\n") + "\n"
     }
 
@@ -71,7 +77,7 @@ impl Report {
         };
         format!(
             "{rounds} Ratios compare best rounds: “× direct” to the connection without relays, “× \
-             peer” to the best chain that is not via6. Memory, whose noise goes both ways, is shown \
+             peer” to the best chain that is neither via6 nor one of the bare relays. Memory, whose noise goes both ways, is shown \
              and compared by medians."
         )
     }

@@ -54,7 +54,7 @@ impl Workload for Bulk {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let entrance = stage.running.entrance();
         check_every_byte(entrance).context("byte check")?;
         let sessions = u64::from(self.shape.sessions);

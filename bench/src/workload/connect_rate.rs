@@ -52,7 +52,7 @@ impl Workload for ConnectRate {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let entrance = stage.running.entrance();
         let meter = stage.meter();
         let end = (Instant::now() + self.duration).min(stage.deadline);

@@ -56,7 +56,7 @@ impl Workload for Datagrams {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let mut flow = Flow::new(stage.running.entrance(), self.size)?;
         for number in 0..WARM_UP {
             flow.round_trip(number)?;

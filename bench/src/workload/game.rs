@@ -70,7 +70,7 @@ impl Workload for Game {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let entrance = stage.running.entrance();
         check_every_byte(entrance).context("byte check")?;
         let streams: Vec<TcpStream> = (0..self.players)

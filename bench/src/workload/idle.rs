@@ -52,7 +52,7 @@ impl Workload for Idle {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let entrance = stage.running.entrance();
         let meter = stage.meter();
         for _ in 0..FIRST_SESSIONS {
@@ -98,15 +98,23 @@ impl Workload for Idle {
 
 /// Reads the memory until it stays the same, within 8 KiB and half a percent.
 fn settled(read: impl Fn() -> Tree) -> (Tree, u64) {
+    settled_kib(|| {
+        let tree = read();
+        let kib = tree.pss_kib();
+        (tree, kib)
+    })
+}
+
+/// The same for any memory, with what it was read from.
+pub(super) fn settled_kib<T>(read: impl Fn() -> (T, u64)) -> (T, u64) {
     let mut before = None;
     let mut readings = 0;
     loop {
-        let tree = read();
-        let kib = tree.pss_kib();
+        let (whose, kib) = read();
         readings += 1;
         let close = |other: u64| kib.abs_diff(other) <= (kib / 200).max(8);
         if before.is_some_and(close) || readings >= SETTLE_READINGS {
-            return (tree, kib);
+            return (whose, kib);
         }
         before = Some(kib);
         thread::sleep(SETTLE_STEP);
@@ -114,7 +122,7 @@ fn settled(read: impl Fn() -> Tree) -> (Tree, u64) {
 }
 
 /// A held session is silent: anything to read is its end.
-fn ensure_open(stream: &TcpStream) -> anyhow::Result<()> {
+pub(super) fn ensure_open(stream: &TcpStream) -> anyhow::Result<()> {
     stream.set_nonblocking(true)?;
     match stream.peek(&mut [0]) {
         Err(error) if crate::client::is_timeout(&error) => Ok(()),

@@ -7,6 +7,7 @@ mod datagrams;
 mod flows;
 mod game;
 mod idle;
+mod links;
 mod ping_pong;
 mod readiness;
 mod schedule;
@@ -16,10 +17,11 @@ mod udp_rate;
 use std::time::{Duration, Instant};
 
 pub(crate) use datagrams::exchange_datagrams;
+pub(crate) use links::{HOST_KIB, JOINER_KIB};
 pub(crate) use ping_pong::exchange_messages;
 
 use crate::args::{Args, Mode, Pin, Sizes};
-use crate::chain::{Protocol, Running};
+use crate::chain::{Chain, Protocol, Running};
 use crate::figures::{Metric, Sample};
 use crate::meter::{Meter, Noise, Usage};
 use crate::report::Heading;
@@ -37,6 +39,11 @@ pub(crate) trait Workload {
         Protocol::Tcp
     }
 
+    /// Whether a chain that carries the protocol can be measured by it.
+    fn suits(&self, _chain: &Chain) -> bool {
+        true
+    }
+
     /// Whether it measures round trips, which repeat only when confined to one CPU.
     fn is_latency(&self) -> bool {
         false
@@ -51,12 +58,12 @@ pub(crate) trait Workload {
     fn metrics(&self) -> &'static [Metric];
 
     /// Runs it once. Any byte that is not what was sent is an error.
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured>;
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured>;
 }
 
 /// What one run of a workload has to work with.
 pub(crate) struct Stage<'a> {
-    pub(crate) running: &'a Running,
+    pub(crate) running: &'a mut Running,
     pub(crate) deadline: Instant,
 }
 
@@ -155,6 +162,11 @@ fn tcp(args: &Args, sizes: Sizes) -> Vec<Box<dyn Workload>> {
     if args.wants(Mode::Idle) {
         all.push(Box::new(idle::Idle {
             sessions: sizes.sessions,
+        }));
+    }
+    if args.wants(Mode::Links) {
+        all.push(Box::new(links::Links {
+            joiners: sizes.joiners,
         }));
     }
     all

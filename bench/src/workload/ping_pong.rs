@@ -69,7 +69,7 @@ impl Workload for PingPong {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let entrance = stage.running.entrance();
         check_every_byte(entrance).context("byte check")?;
         let stream = connect_through(entrance)?;

@@ -49,7 +49,7 @@ impl Workload for UdpFlood {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let sockets = flows::open(stage.running.entrance(), self.flows)?;
         let mut flood = Flood {
             flows: Flows::new(&sockets),

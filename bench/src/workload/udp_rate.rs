@@ -50,7 +50,7 @@ impl Workload for UdpRate {
         METRICS
     }
 
-    fn run(&self, stage: &Stage<'_>) -> anyhow::Result<Measured> {
+    fn run(&self, stage: &mut Stage<'_>) -> anyhow::Result<Measured> {
         let sockets = flows::open(stage.running.entrance(), self.flows)?;
         let mut flows = Flows::new(&sockets);
         let mut readiness = Readiness::of(&sockets)?;

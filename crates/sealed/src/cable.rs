@@ -56,6 +56,24 @@ struct Wakers {
     failed: Option<Waker>,
 }
 
+impl Waiting {
+    fn wake(&mut self, touched: &[ChannelId]) {
+        for channel in touched {
+            if let Some(wakers) = self.channels.get_mut(channel) {
+                let Wakers {
+                    read,
+                    write,
+                    failed,
+                } = wakers;
+                [read, write, failed]
+                    .into_iter()
+                    .filter_map(Option::take)
+                    .for_each(Waker::wake);
+            }
+        }
+    }
+}
+
 /// What a session waits for on its channel.
 #[derive(Clone, Copy)]
 pub(crate) enum For {
@@ -108,19 +126,7 @@ impl Cable {
             (done, link.has_turns(now), link.next_deadline(now))
         })?;
         let mut waiting = self.waiting();
-        for channel in touched {
-            if let Some(wakers) = waiting.channels.get_mut(&channel) {
-                let Wakers {
-                    read,
-                    write,
-                    failed,
-                } = wakers;
-                [read, write, failed]
-                    .into_iter()
-                    .filter_map(Option::take)
-                    .for_each(Waker::wake);
-            }
-        }
+        waiting.wake(&touched);
         let is_early = match (deadline, waiting.armed) {
             (Some(deadline), Some(armed)) => Instant::from_std(deadline) < armed,
             (deadline, None) => deadline.is_some(),
@@ -208,9 +214,12 @@ impl Cable {
             return Next::Send(Carrier::Control);
         }
         let now = Instant::now();
-        let next = self.with(|link| {
+        let mut touched = Vec::new();
+        // Whom this wakes is the writer itself, which is here.
+        let next = self.look(|link| {
             let now = now.into_std();
             link.on_time(now);
+            touched.extend(std::iter::from_fn(|| link.next_touched()));
             if link.generation() != generation || link.is_detached() {
                 return Next::Over;
             }
@@ -220,6 +229,9 @@ impl Cable {
             }
         });
         let next = next.unwrap_or(Next::Over);
+        if !touched.is_empty() {
+            self.waiting().wake(&touched);
+        }
         if let Next::Wait(until) = next {
             self.waiting().armed = until;
         }

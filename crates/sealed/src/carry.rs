@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::frame::{ChannelId, Closed, Frame};
-use via6_core::limits::{LAST_WORDS, LINK_MESSAGE_MAX, TURN_ROOM, TURN_SMALL};
+use via6_core::limits::{
+    LAST_WORDS, LINK_MESSAGE_MAX, TURN_ROOM, TURN_ROOM_MIN, TURN_SLOW, TURN_SMALL,
+};
 use via6_core::link::{Carrier, LinkError};
 
 use crate::cable::{Cable, Next};
@@ -121,9 +123,11 @@ impl Writer {
     /// Ends without an error when this transport carries nothing any more.
     async fn write_all(&mut self) -> io::Result<()> {
         let mut out = Vec::with_capacity(TURN_ROOM);
+        // What goes out in one piece, over TLS.
+        let mut piece = TURN_ROOM;
         let mut timer = std::pin::pin!(sleep_until(Instant::now()));
         loop {
-            let room = TURN_ROOM.saturating_sub(out.len());
+            let room = piece.saturating_sub(out.len());
             match (
                 self.cable.next(self.generation, room, &mut out),
                 &self.streams,
@@ -132,20 +136,11 @@ impl Writer {
                     streams.write(id, &out).await?;
                     out.clear();
                 }
-                (Next::Send(Carrier::Control), Some(_)) => {
-                    self.outlet.write(&out).await?;
-                    out.clear();
-                }
                 // One stream for all: several turns go out in one piece.
-                (Next::Send(_), None) if out.len() + TURN_SMALL < TURN_ROOM => {}
-                (Next::Send(_), None) => {
-                    self.outlet.write(&out).await?;
-                    out.clear();
-                }
+                (Next::Send(_), None) if out.len() + TURN_SMALL < piece => {}
+                (Next::Send(_), _) => piece = self.write(&mut out, piece).await?,
                 (Next::Wait(_), _) if !out.is_empty() => {
-                    self.outlet.write(&out).await?;
-                    self.outlet.flush().await?;
-                    out.clear();
+                    piece = self.write(&mut out, piece).await?;
                 }
                 (Next::Wait(until), _) => {
                     if let Some(until) = until {
@@ -159,6 +154,21 @@ impl Writer {
                 (Next::Over, _) => return Ok(()),
             }
         }
+    }
+
+    /// Writes a piece, and says how long the next one may be.
+    async fn write(&mut self, out: &mut Vec<u8>, piece: usize) -> io::Result<usize> {
+        let began = Instant::now();
+        self.outlet.write(out).await?;
+        out.clear();
+        let took = began.elapsed();
+        Ok(if took >= TURN_SLOW {
+            (piece / 2).max(TURN_ROOM_MIN)
+        } else if took < TURN_SLOW / 4 {
+            (piece * 2).min(TURN_ROOM)
+        } else {
+            piece
+        })
     }
 
     /// Says why it ends, as far as that gets out in time.
@@ -235,7 +245,7 @@ impl Streams {
         self.readers.spawn(async move {
             let broken = Inlet::quic(receive)
                 .each(|frame| {
-                    let id = this.belongs(&frame, &mut channel)?;
+                    let id = belongs(&frame, &mut channel)?;
                     if let Some(stream) = send.take() {
                         this.put(
                             id,
@@ -256,27 +266,6 @@ impl Streams {
                 this.has_failed.notify_one();
             }
         });
-    }
-
-    /// Which channel the stream is for: the first frame says it, and no other may come after.
-    fn belongs(
-        &self,
-        frame: &Frame<'_>,
-        channel: &mut Option<ChannelId>,
-    ) -> Result<ChannelId, Broken> {
-        let (named, may_begin) = match frame {
-            Frame::Open { channel, .. } => (*channel, true),
-            Frame::Ack(standing) => (standing.channel, true),
-            Frame::Data { channel, .. }
-            | Frame::Fin { channel, .. }
-            | Frame::Rst { channel, .. } => (*channel, false),
-            _ => return Err(LinkError::Unexpected.into()),
-        };
-        match channel {
-            None if may_begin => Ok(*channel.insert(named)),
-            Some(known) if *known == named => Ok(named),
-            _ => Err(LinkError::Unexpected.into()),
-        }
     }
 
     /// Writes one turn of a channel; the first on this connection opens its stream.
@@ -341,5 +330,22 @@ impl Streams {
 
     fn sending(&self) -> MutexGuard<'_, HashMap<ChannelId, Sending>> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which channel the stream is for: the first frame says it, and no other may come after.
+fn belongs(frame: &Frame<'_>, channel: &mut Option<ChannelId>) -> Result<ChannelId, Broken> {
+    let (named, may_begin) = match frame {
+        Frame::Open { channel, .. } => (*channel, true),
+        Frame::Ack(standing) => (standing.channel, true),
+        Frame::Data { channel, .. } | Frame::Fin { channel, .. } | Frame::Rst { channel, .. } => {
+            (*channel, false)
+        }
+        _ => return Err(LinkError::Unexpected.into()),
+    };
+    match channel {
+        None if may_begin => Ok(*channel.insert(named)),
+        Some(known) if *known == named => Ok(named),
+        _ => Err(LinkError::Unexpected.into()),
     }
 }

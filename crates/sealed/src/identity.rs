@@ -10,7 +10,7 @@ use ring::signature::{self, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use via6_core::invite::Fingerprint;
 
-/// What stands before the 32 bytes of a key in a SubjectPublicKeyInfo (RFC 8410 §4).
+/// What stands before the 32 bytes of a key in a `SubjectPublicKeyInfo` (RFC 8410 §4).
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];

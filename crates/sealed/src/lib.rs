@@ -15,6 +15,9 @@ mod cable;
 mod carry;
 mod event;
 mod host;
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test makes its own game")]
+mod hostile_tests;
 mod identity;
 mod join;
 mod port;

@@ -99,7 +99,7 @@ fn patience(seat: &Seat) -> Patience {
 async fn dialled(port: &Port, seat: &Seat, host: SocketAddr) {
     port.heard().await;
     seat.dialled(host);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What the other via6 says of a session that it reset: more than that it did.

@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::unwrap_used,
     reason = "a test makes its own games and players"
 )]
 
@@ -17,7 +18,7 @@ async fn an_echo_comes_back_over_each_transport() {
     for kind in BOTH {
         let ground = Ground::default();
         let hosting = Hosting::start(&ground, echo_game().await);
-        let joining = Joining::start(&ground, &hosting, Transports::Only(kind)).await;
+        let joining = Joining::start(&ground, &hosting, Transports::Only(kind));
         joining.attached().await;
         let mut game = TcpStream::connect(joining.address).await.unwrap();
         say(&mut game, b"hello").await;
@@ -49,7 +50,7 @@ async fn a_reset_passes_in_both_directions() {
         let ground = Ground::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let hosting = Hosting::start(&ground, listener.local_addr().unwrap());
-        let joining = Joining::start(&ground, &hosting, Transports::Only(kind)).await;
+        let joining = Joining::start(&ground, &hosting, Transports::Only(kind));
         joining.attached().await;
         for by_client in [true, false] {
             let mut client = TcpStream::connect(joining.address).await.unwrap();
@@ -64,7 +65,7 @@ async fn a_reset_passes_in_both_directions() {
             } else {
                 (server, client)
             };
-            breaks.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            breaks.set_zero_linger().unwrap();
             drop(breaks);
             let error = soon("a reset", other.read(&mut heard)).await.unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -90,7 +91,7 @@ async fn a_game_that_is_not_there_is_a_reset_and_a_failed_dial() {
     let address = nowhere.local_addr().unwrap();
     drop(nowhere);
     let hosting = Hosting::start(&ground, address);
-    let joining = Joining::start(&ground, &hosting, Transports::Any).await;
+    let joining = Joining::start(&ground, &hosting, Transports::Any);
     joining.attached().await;
     let mut client = TcpStream::connect(joining.address).await.unwrap();
     let error = soon("a reset", client.read(&mut [0; 1])).await.unwrap_err();

@@ -133,7 +133,7 @@ pub const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Bytes of unsent TLS records in the system's queue: more would be a queue that a game message waits in
 /// behind a download (`TCP_NOTSENT_LOWAT`, tcp(7)).
-pub const TLS_UNSENT: u32 = 32 * 1024;
+pub const TLS_UNSENT: u32 = 16 * 1024;
 
 /// QUIC streams at a time: each channel's, and the control stream.
 pub const QUIC_STREAMS: u32 = 257;
@@ -154,6 +154,13 @@ pub const QUIC_IDLE: Duration = Duration::from_secs(60);
 
 /// Bytes of frames that go to a transport in one piece: one TLS record, and a turn of one channel.
 pub const TURN_ROOM: usize = 16 * 1024;
+
+/// The least of it over TLS, on a line so slow that more would keep a game message waiting for longer than
+/// [`TURN_SLOW`].
+pub const TURN_ROOM_MIN: usize = 2 * 1024;
+
+/// A piece that takes as long to go out is halved the next time.
+pub const TURN_SLOW: Duration = Duration::from_millis(5);
 
 /// How often a host looks for links whose hold time is over.
 pub const HOLD_LOOK: Duration = Duration::from_millis(500);

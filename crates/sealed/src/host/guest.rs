@@ -8,6 +8,7 @@ use via6_core::limits::LINK_HOLD;
 use via6_core::link::{Heard, LinkError};
 
 use super::Inner;
+use super::members::Member;
 use crate::cable::{Cable, Owner};
 use crate::event::LinkEvent;
 use crate::identity::PublicKey;
@@ -26,13 +27,13 @@ impl Owner for Guest {
         };
         match heard {
             Heard::Opened { channel, service } => host.open(self.link, cable, channel, service),
-            Heard::Closed { code, .. } if code == Closed::Superseded => {}
-            Heard::Closed { code, message } => {
+            // Of one transport alone: the link goes on.
+            Heard::Closed { code, message } if code != Closed::Superseded => {
                 host.over(self.link, code, message);
             }
             // No feature that brings flows was agreed on.
             Heard::Flow(_) => return Err(LinkError::Unexpected),
-            Heard::Nothing | Heard::Stale | Heard::Services(_) | Heard::Addrs(_) => {}
+            _ => {}
         }
         Ok(())
     }
@@ -47,7 +48,7 @@ impl Inner {
         channel: ChannelId,
         service: ServiceId,
     ) {
-        let remote = self.members.lock().get(&link).map(|one| one.remote);
+        let remote = self.members.lock().get(&link).map(Member::remote);
         let game = {
             let shared = self.shared();
             let mut games = shared.games.iter();

@@ -19,6 +19,7 @@ pub(super) struct Member {
     pub(super) identity: PublicKey,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// Where it came from.
     pub(super) remote: SocketAddr,
     pub(super) connection: Option<Connection>,
     pub(super) began: Instant,
@@ -50,6 +51,12 @@ impl Members {
 }
 
 impl Member {
+    /// Where the player is now: QUIC goes along when an address changes.
+    pub(super) fn remote(&self) -> SocketAddr {
+        let connection = self.connection.as_ref();
+        connection.map_or(self.remote, Connection::remote_address)
+    }
+
     fn look(&self, now: Instant) -> PlayerLook {
         let asked = self.cable.look(|link| {
             let is_suspect = link.is_suspect(now.into_std());
@@ -60,7 +67,7 @@ impl Member {
             identity: self.identity,
             name: self.name.clone(),
             kind: self.kind,
-            remote: self.remote,
+            remote: self.remote(),
             round_trip: self.connection.as_ref().map(Connection::rtt),
             sessions,
             age: now.duration_since(self.began),

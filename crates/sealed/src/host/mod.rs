@@ -207,6 +207,7 @@ impl Host {
 
     /// Shares one more game, at once and with everybody. `relay` has no listener of its own. Returns its
     /// number, or `None` if there are as many as there can be.
+    #[must_use]
     pub fn share(&self, offer: Offer, relay: Running) -> Option<ServiceId> {
         let id = {
             let mut shared = self.0.shared();
@@ -263,6 +264,10 @@ impl Host {
     }
 
     /// Sends a device away, with all its links. Returns how many there were.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "who sends them away need not count them"
+    )]
     pub fn send_away(&self, identity: PublicKey, code: Closed, message: &str) -> usize {
         self.0.send_away(|owner| owner == identity, code, message)
     }

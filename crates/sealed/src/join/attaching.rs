@@ -62,7 +62,9 @@ impl Inner {
     /// Reaches the host and has a transport take the link over. Cancel safe: the link is then carried as it
     /// was before.
     pub(super) async fn reach(self: Arc<Self>, cable: Arc<Cable>) -> Result<Attached, Missed> {
-        let transport = self.race().await.map_err(Missed::Unreachable)?;
+        let is_urgent = cable.look(|link| link.channels().next().is_some());
+        let raced = self.race(is_urgent.unwrap_or(false)).await;
+        let transport = raced.map_err(Missed::Unreachable)?;
         let taken = timeout(ADMIT_TIME, self.take_over(transport, &cable)).await;
         taken.unwrap_or_else(|_| Err(Broken::Lost(std::io::ErrorKind::TimedOut.into()).into()))
     }
@@ -92,7 +94,6 @@ impl Inner {
         admit.write(&mut bytes).map_err(Broken::from)?;
         attach.write(&mut bytes).map_err(Broken::from)?;
         transport.outlet.write(&bytes).await.map_err(Broken::from)?;
-        transport.outlet.flush().await.map_err(Broken::from)?;
         let Answer::Admitted { hold_ms, name } = answer(&mut transport).await? else {
             return Err(Broken::from(LinkError::Unexpected).into());
         };

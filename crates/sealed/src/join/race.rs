@@ -36,17 +36,29 @@ struct Race {
     tried: Vec<SocketAddr>,
     /// When the next address has its turn.
     next: Instant,
+    /// Games wait.
+    is_urgent: bool,
 }
+
+/// When QUIC and TLS are begun again at the same address while games wait: a handshake that has met a path
+/// without a way through waits longer and longer before it says anything again, and the path may be back.
+const AGAIN: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(7),
+];
 
 impl Inner {
     /// The first transport to the host whose handshake finishes; or what came of each attempt, once all have
-    /// failed. Cancel safe: gives up all of them.
-    pub(super) async fn race(self: &Arc<Self>) -> Result<Transport, Vec<Attempt>> {
+    /// failed. `is_urgent`: games wait for it. Cancel safe: gives up all of them.
+    pub(super) async fn race(self: &Arc<Self>, is_urgent: bool) -> Result<Transport, Vec<Attempt>> {
         let mut race = Race {
             joiner: Arc::clone(self),
             tries: Vec::new(),
             tried: Vec::new(),
             next: Instant::now(),
+            is_urgent,
         };
         for (name, port) in self.places.names() {
             race.tries.push(Box::pin(async move {
@@ -61,7 +73,11 @@ impl Inner {
             match next(&mut race.tries).await {
                 Outcome::Found(addresses) => race.enter(&addresses),
                 Outcome::Won(transport) => return Ok(*transport),
-                Outcome::Failed(attempt) => failed.push(attempt),
+                Outcome::Failed(attempt) => {
+                    // One of each is enough to tell of.
+                    failed.retain(|other| !is_same(other, &attempt));
+                    failed.push(attempt);
+                }
             }
         }
         Err(failed)
@@ -118,11 +134,16 @@ impl Race {
             self.tried.push(address);
             let at = self.next.max(Instant::now());
             self.next = at + DIAL_STAGGER;
+            let again: &[Duration] = if self.is_urgent { &AGAIN } else { &[] };
             for (kind, after) in [(Kind::Quic, Duration::ZERO), (Kind::Tls, tls_after)] {
-                if transports.has(kind) {
+                if !transports.has(kind) {
+                    continue;
+                }
+                for again in std::iter::once(&Duration::ZERO).chain(again) {
                     let joiner = Arc::clone(&self.joiner);
+                    let at = at + after + *again;
                     self.tries.push(Box::pin(async move {
-                        match joiner.attempt(address, kind, at + after).await {
+                        match joiner.attempt(address, kind, at).await {
                             Ok(transport) => Outcome::Won(Box::new(transport)),
                             Err(attempt) => Outcome::Failed(attempt),
                         }
@@ -131,6 +152,10 @@ impl Race {
             }
         }
     }
+}
+
+fn is_same(one: &Attempt, other: &Attempt) -> bool {
+    one.address == other.address && one.kind == other.kind
 }
 
 /// The next one that is decided.

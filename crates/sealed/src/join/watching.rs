@@ -54,17 +54,20 @@ impl Owner for Keeper {
                 joiner.services.send_replace(Some(services.collect()));
             }
             Heard::Addrs(addrs) => joiner.located(&addrs)?,
-            Heard::Closed { code, .. } if code == Closed::Superseded => {}
-            Heard::Closed { code, message } => {
+            // Of one transport alone: the link goes on.
+            Heard::Closed { code, message } if code != Closed::Superseded => {
                 joiner.now().closed = Some((code, message.to_owned()));
             }
             // Not agreed on, and never sent to a joiner.
             Heard::Flow(_) | Heard::Opened { .. } => return Err(LinkError::Unexpected),
-            Heard::Nothing | Heard::Stale => {}
+            _ => {}
         }
         Ok(())
     }
 }
+
+/// How the transport of a generation ended.
+type HowOver = (u64, Over);
 
 type Reaching = Pin<Box<dyn Future<Output = Result<Attached, Missed>> + Send>>;
 
@@ -80,7 +83,7 @@ struct Watching {
     /// Since when nothing is heard; told once.
     silent_since: Option<Instant>,
     violations: u32,
-    over: (mpsc::Sender<(u64, Over)>, mpsc::Receiver<(u64, Over)>),
+    over: (mpsc::Sender<HowOver>, mpsc::Receiver<HowOver>),
 }
 
 impl Inner {

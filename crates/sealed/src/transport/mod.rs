@@ -7,17 +7,16 @@ mod tcp;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
 use via6_core::frame::{Decoder, Frame, FrameError};
 use via6_core::limits::TURN_ROOM;
 use via6_core::link::LinkError;
 
 pub(crate) use self::quic::{Quic, quic_transport};
+use self::tcp::Tls;
 pub(crate) use self::tcp::{accept_tls, dial_tls};
 use crate::identity::PublicKey;
 use crate::proof::Exporter;
@@ -80,8 +79,6 @@ impl Broken {
 pub(crate) struct Transport {
     pub(crate) kind: Kind,
     pub(crate) remote: SocketAddr,
-    /// The address on this side, where the system says.
-    pub(crate) local: Option<IpAddr>,
     pub(crate) peer: PublicKey,
     pub(crate) exporter: Exporter,
     pub(crate) inlet: Inlet,
@@ -92,7 +89,7 @@ pub(crate) struct Transport {
 
 enum Source {
     Quic(RecvStream),
-    Tls(ReadHalf<TlsStream<TcpStream>>, Box<[u8]>),
+    Tls(ReadHalf<Tls>, Box<[u8]>),
 }
 
 /// Bytes taken from a QUIC stream at once: a part of a window, so that other streams have their turn.
@@ -111,7 +108,7 @@ impl Inlet {
         Self::new(Source::Quic(stream))
     }
 
-    fn tls(half: ReadHalf<TlsStream<TcpStream>>) -> Self {
+    fn tls(half: ReadHalf<Tls>) -> Self {
         Self::new(Source::Tls(half, vec![0; TURN_ROOM].into_boxed_slice()))
     }
 
@@ -191,22 +188,20 @@ async fn read(
 /// Where frames go.
 pub(crate) enum Outlet {
     Quic(SendStream),
-    Tls(WriteHalf<TlsStream<TcpStream>>),
+    Tls(WriteHalf<Tls>),
 }
 
 impl Outlet {
-    /// Takes all of it; over TLS, [`flush`](Self::flush) follows. Not cancel safe: part of it may have gone.
+    /// Hands all of it to the system; over QUIC to the connection, which knows of priorities. Not cancel
+    /// safe: part of it may have gone.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Quic(stream) => Ok(stream.write_all(bytes).await?),
-            Self::Tls(half) => half.write_all(bytes).await,
-        }
-    }
-
-    pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Quic(_) => Ok(()),
-            Self::Tls(half) => half.flush().await,
+            Self::Tls(half) => {
+                half.write_all(bytes).await?;
+                // Else rustls would keep several records, for a game message to wait behind.
+                half.flush().await
+            }
         }
     }
 
@@ -214,8 +209,7 @@ impl Outlet {
     pub(crate) async fn send(&mut self, frame: &Frame<'_>) -> Result<(), Broken> {
         let mut bytes = Vec::new();
         frame.write(&mut bytes)?;
-        self.write(&bytes).await?;
-        Ok(self.flush().await?)
+        Ok(self.write(&bytes).await?)
     }
 
     /// Nothing more comes; returns when the other side has what was written, or is gone.

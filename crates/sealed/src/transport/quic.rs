@@ -11,10 +11,10 @@ use quinn::{
     Runtime as _, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use rustls::pki_types::CertificateDer;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use via6_core::limits::{
-    HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS, QUIC_WINDOW,
-    UNATTACHED_MAX,
+    ADMIT_TIME, HANDSHAKE_TIME, QUIC_IDLE, QUIC_KEPT, QUIC_STREAM_WINDOW, QUIC_STREAMS,
+    QUIC_WINDOW, UNATTACHED_MAX,
 };
 
 use super::fallback::Plain;
@@ -25,6 +25,9 @@ use crate::tls::{self, SERVER_NAME};
 
 /// Bytes of datagrams that wait to be sent: more would be most of a second of stale ones.
 const DATAGRAMS_KEPT: usize = 32 * 1024;
+
+/// Bytes kept of one connection before somebody takes it: its first flight, twice.
+const INCOMING_KEPT: u64 = 8 * 1024;
 
 /// Bytes of datagrams that wait to be read.
 const DATAGRAMS_COME: usize = 256 * 1024;
@@ -46,7 +49,10 @@ impl Quic {
         let mut server = ServerConfig::with_crypto(Arc::new(crypto));
         server.transport_config(Arc::new(transport_config(QUIC_STREAMS)));
         // Those that nobody has taken yet; the rest is bounded by who takes them.
-        server.max_incoming(UNATTACHED_MAX);
+        server
+            .max_incoming(UNATTACHED_MAX)
+            .incoming_buffer_size(INCOMING_KEPT)
+            .incoming_buffer_size_total(INCOMING_KEPT * UNATTACHED_MAX as u64);
         Self::new(socket, Some(server))
     }
 
@@ -153,11 +159,12 @@ fn met(connection: &Connection) -> io::Result<Met> {
 
 /// Waits for the handshake and for the control stream, which the joiner opens.
 pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io::Result<Transport> {
-    let handshake = tokio::time::timeout(HANDSHAKE_TIME, connecting);
+    let handshake = timeout(HANDSHAKE_TIME, connecting);
     let connection = handshake.await.map_err(io::Error::from)??;
     let Met { peer, exporter } = met(&connection)?;
     let (send, receive) = if is_host {
-        connection.accept_bi().await?
+        // Nobody is let in who says nothing.
+        timeout(ADMIT_TIME, connection.accept_bi()).await??
     } else {
         connection.open_bi().await?
     };
@@ -166,7 +173,6 @@ pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io:
     Ok(Transport {
         kind: Kind::Quic,
         remote: connection.remote_address(),
-        local: connection.local_ip(),
         peer,
         exporter,
         inlet: Inlet::quic(receive),

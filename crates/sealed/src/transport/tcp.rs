@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -14,6 +15,12 @@ use super::{Inlet, Kind, Outlet, Transport};
 use crate::proof::EXPORTER_LABEL;
 use crate::tls::{self, SERVER_NAME};
 
+/// The encrypted stream. rustls alone would ask the system for 4 KiB at a time.
+pub(super) type Tls = TlsStream<BufReader<TcpStream>>;
+
+/// Bytes that are read ahead: two records.
+const AHEAD: usize = 32 * 1024;
+
 /// A joiner's side, on a socket that is connected.
 pub(crate) async fn dial_tls(
     stream: TcpStream,
@@ -21,7 +28,8 @@ pub(crate) async fn dial_tls(
 ) -> io::Result<Transport> {
     let remote = stream.peer_addr()?;
     let name = ServerName::try_from(SERVER_NAME).map_err(io::Error::other)?;
-    let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);
+    let handshake = TlsConnector::from(Arc::clone(config))
+        .connect(name, BufReader::with_capacity(AHEAD, stream));
     let stream = timeout(HANDSHAKE_TIME, handshake).await??;
     transport(TlsStream::Client(stream), remote)
 }
@@ -32,19 +40,19 @@ pub(crate) async fn accept_tls(
     config: &Arc<rustls::ServerConfig>,
 ) -> io::Result<Transport> {
     let remote = stream.peer_addr()?;
-    let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
+    let handshake =
+        TlsAcceptor::from(Arc::clone(config)).accept(BufReader::with_capacity(AHEAD, stream));
     let stream = timeout(HANDSHAKE_TIME, handshake).await??;
     transport(TlsStream::Server(stream), remote)
 }
 
-fn transport(stream: TlsStream<TcpStream>, remote: SocketAddr) -> io::Result<Transport> {
+fn transport(stream: Tls, remote: SocketAddr) -> io::Result<Transport> {
     let (socket, state) = stream.get_ref();
-    limit_unsent(socket);
-    let local = socket.local_addr().ok().map(|local| local.ip());
+    limit_unsent(socket.get_ref());
     let peer = tls::peer_key(state.peer_certificates());
     let peer = peer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
     let mut exporter = [0; 32];
-    let exported = match &stream {
+    let done = match &stream {
         TlsStream::Client(stream) => {
             let state = stream.get_ref().1;
             state.export_keying_material(&mut exporter, EXPORTER_LABEL, None)
@@ -54,12 +62,11 @@ fn transport(stream: TlsStream<TcpStream>, remote: SocketAddr) -> io::Result<Tra
             state.export_keying_material(&mut exporter, EXPORTER_LABEL, None)
         }
     };
-    exported.map_err(io::Error::other)?;
+    done.map_err(io::Error::other)?;
     let (read, write) = tokio::io::split(stream);
     Ok(Transport {
         kind: Kind::Tls,
         remote,
-        local,
         peer,
         exporter,
         inlet: Inlet::tls(read),

@@ -1,8 +1,11 @@
-//! A host and joiners in one process, with real sockets on [::1] and 127.0.0.1 between them.
+//! A host and joiners in one process, with real sockets on `[::1]` and 127.0.0.1 between them.
 
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "shared by several test programs, which make their own games"
 )]
@@ -41,15 +44,14 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
         assert!(Instant::now() < deadline, "never: {what}");
+        // Between two looks.
         sleep(Duration::from_millis(5)).await;
     }
 }
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match timeout(DEADLINE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("never: {what}"),
-    }
+    let done = timeout(DEADLINE, future).await;
+    done.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
 /// Lets in whoever knows the secret, but for those who are named.
@@ -236,11 +238,11 @@ pub struct Joining {
 }
 
 impl Joining {
-    pub async fn start(ground: &Ground, hosting: &Hosting, transports: Transports) -> Self {
-        Self::start_as(ground, hosting.invite(), transports, "alice", [2; 32]).await
+    pub fn start(ground: &Ground, hosting: &Hosting, transports: Transports) -> Self {
+        Self::start_as(ground, hosting.invite(), transports, "alice", [2; 32])
     }
 
-    pub async fn start_as(
+    pub fn start_as(
         ground: &Ground,
         invite: Invite,
         transports: Transports,

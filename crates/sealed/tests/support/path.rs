@@ -18,7 +18,7 @@ pub struct Path {
 }
 
 impl Path {
-    pub async fn to(host: SocketAddr) -> Self {
+    pub fn to(host: SocketAddr) -> Self {
         let (tcp, udp) = super::both_on(0);
         let port = udp.local_addr().unwrap().port();
         let udp_passes = Arc::new(AtomicBool::new(true));
@@ -51,29 +51,16 @@ async fn forward_udp(outside: Arc<UdpSocket>, host: SocketAddr, passes: Arc<Atom
     let mut inside: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut buffer = vec![0; 65_536];
     while let Ok((count, from)) = outside.recv_from(&mut buffer).await {
-        let to_host = match inside.get(&from) {
-            Some(socket) => Arc::clone(socket),
-            None => {
-                let socket = Arc::new(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap());
-                socket.connect(host).await.unwrap();
-                let (back, outside) = (Arc::clone(&socket), Arc::clone(&outside));
-                let passes = Arc::clone(&passes);
-                tokio::spawn(async move {
-                    let mut buffer = vec![0; 65_536];
-                    loop {
-                        // An error is the host's port being closed for a moment.
-                        let Ok(count) = back.recv(&mut buffer).await else {
-                            tokio::task::yield_now().await;
-                            continue;
-                        };
-                        if passes.load(Ordering::Relaxed) {
-                            let _ = outside.send_to(&buffer[..count], from).await;
-                        }
-                    }
-                });
-                inside.insert(from, Arc::clone(&socket));
-                socket
-            }
+        let known = inside.get(&from).cloned();
+        let to_host = if let Some(known) = known {
+            known
+        } else {
+            let socket = Arc::new(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap());
+            socket.connect(host).await.unwrap();
+            let (back, outside) = (Arc::clone(&socket), Arc::clone(&outside));
+            tokio::spawn(send_back(back, outside, from, Arc::clone(&passes)));
+            inside.insert(from, Arc::clone(&socket));
+            socket
         };
         if passes.load(Ordering::Relaxed) {
             let _ = to_host.send(&buffer[..count]).await;
@@ -85,7 +72,7 @@ async fn forward_tcp(listener: TcpListener, host: SocketAddr, cuts: watch::Recei
     while let Ok((mut near, _)) = listener.accept().await {
         let mut cut = cuts.clone();
         if *cut.borrow_and_update() % 2 == 1 {
-            let _ = near.set_linger(Some(std::time::Duration::ZERO));
+            let _ = near.set_zero_linger();
             continue;
         }
         tokio::spawn(async move {
@@ -95,10 +82,29 @@ async fn forward_tcp(listener: TcpListener, host: SocketAddr, cuts: watch::Recei
             tokio::select! {
                 _ = copy_bidirectional(&mut near, &mut far) => {}
                 _ = cut.changed() => {
-                    let _ = near.set_linger(Some(std::time::Duration::ZERO));
-                    let _ = far.set_linger(Some(std::time::Duration::ZERO));
+                    let _ = near.set_zero_linger();
+                    let _ = far.set_zero_linger();
                 }
             }
         });
+    }
+}
+
+async fn send_back(
+    inside: Arc<UdpSocket>,
+    outside: Arc<UdpSocket>,
+    to: SocketAddr,
+    passes: Arc<AtomicBool>,
+) {
+    let mut buffer = vec![0; 65_536];
+    loop {
+        // An error is the host's port being closed for a moment.
+        let Ok(count) = inside.recv(&mut buffer).await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        if passes.load(Ordering::Relaxed) {
+            let _ = outside.send_to(&buffer[..count], to).await;
+        }
     }
 }

@@ -1,0 +1,228 @@
+//! How via6 is started at both ends: all that differs between an open link, a sealed one and none.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::game::Game;
+use super::homes::{HOST_NAME, Homes, PORT};
+use super::place::Place;
+use crate::chain::Protocol;
+use crate::failure::{During, Failure, Outcome};
+use crate::process::{Start, Via6};
+use crate::wire;
+
+/// Events of each side that explain a failure.
+const EXPLAINING: usize = 6;
+
+/// How long the host may take to tell what the friend is to paste.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What lets the joiner find the host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finds {
+    /// The host's address alone.
+    ByAddress,
+    /// The host's name, with or instead of the address.
+    ByName,
+}
+
+/// Where the host says what the friend is to paste.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Paste {
+    /// An event of this kind has it in this field, perhaps as a whole command.
+    Event(&'static str, &'static str),
+    /// There is no via6 at all.
+    None,
+}
+
+/// A kind of link. In its command lines `{game}` is the game server's port and `{paste}` what the host
+/// said; with `ByName`, the words of `named` are added to the host's line.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// The name used in tables and on the command line.
+    pub name: &'static str,
+    host: &'static [&'static str],
+    named: &'static [&'static str],
+    paste: Paste,
+    join: &'static [&'static str],
+    /// An open link has no host's name in what is pasted: it is typed instead.
+    types_name: bool,
+    /// A word that must be in what both sides say when the host cannot be found any more.
+    cure: &'static str,
+}
+
+/// No via6: the game's own connection over IPv6. The control that shows what a scenario does.
+pub const DIRECT: Link = Link {
+    name: "direct",
+    host: &[],
+    named: &[],
+    paste: Paste::None,
+    join: &[],
+    types_name: false,
+    cure: "",
+};
+
+/// `via6 host --open`.
+pub const OPEN: Link = Link {
+    name: "open",
+    host: &["host", "--open", "{game}"],
+    named: &[],
+    paste: Paste::Event("listening", "paste"),
+    join: &["join", "{paste}", "--listen", "127.0.0.1:0"],
+    types_name: true,
+    cure: "",
+};
+
+/// `via6 host`, with an invite.
+pub const SEALED: Link = Link {
+    name: "sealed",
+    host: &["host", "{game}"],
+    named: &["--name", HOST_NAME],
+    paste: Paste::Event("invite", "invite"),
+    join: &["join", "{paste}", "--listen", "127.0.0.1:0"],
+    types_name: false,
+    cure: "invite",
+};
+
+/// The same, carried by TLS over TCP alone, as where UDP never gets through.
+pub const SEALED_TLS: Link = Link {
+    name: "sealed-tls",
+    join: &[
+        "join",
+        "{paste}",
+        "--listen",
+        "127.0.0.1:0",
+        "--transport",
+        "tls",
+    ],
+    ..SEALED
+};
+
+impl Link {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[DIRECT, OPEN, SEALED, SEALED_TLS];
+
+    /// Starts via6 in both homes, in front of a game server in the host's.
+    pub fn start(self, program: &Path, homes: &Homes, finds: Finds) -> Outcome<Linked> {
+        let Paste::Event(kind, field) = self.paste else {
+            let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+            let game = Game::start(&homes.host, any, PORT)?;
+            let entry = SocketAddr::new(homes.host_address().into(), PORT);
+            return Ok(Linked {
+                entry,
+                join: None,
+                host: None,
+                game,
+                cure: self.cure,
+            });
+        };
+        let game = Game::start(&homes.host, Ipv4Addr::LOCALHOST.into(), 0)?;
+        let mut line = fill(self.host, "{game}", &game.address.port().to_string());
+        if finds == Finds::ByName {
+            line.extend(self.named.iter().map(ToString::to_string));
+        }
+        let host = start(&homes.host, program, line)?;
+        let said = host.events.wait(PATIENCE, kind, |events| {
+            let mut said = events.iter().filter(|event| event["event"] == kind);
+            said.find_map(|event| event[field].as_str().map(pasted))
+        })?;
+        let paste = match finds {
+            Finds::ByName if self.types_name => HOST_NAME.to_owned(),
+            _ => said,
+        };
+        let join = start(&homes.joiner, program, fill(self.join, "{paste}", &paste))?;
+        Ok(Linked {
+            entry: join.address,
+            join: Some(join),
+            host: Some(host),
+            game,
+            cure: self.cure,
+        })
+    }
+}
+
+/// A link in use.
+#[derive(Debug)]
+pub struct Linked {
+    /// Where the game client connects to, in the joiner's home.
+    pub entry: SocketAddr,
+    /// The joiner's via6.
+    pub join: Option<Via6>,
+    /// The host's.
+    pub host: Option<Via6>,
+    /// The game server.
+    pub game: Game,
+    cure: &'static str,
+}
+
+impl Linked {
+    /// The game client's connection.
+    pub fn connect(&self, homes: &Homes) -> Outcome<TcpStream> {
+        let entry = self.entry;
+        homes.joiner.run(move || wire::connect(entry))
+    }
+
+    /// Ends both via6 by SIGTERM, and fails unless both end cleanly.
+    pub fn stop(&mut self) -> Outcome {
+        for via6 in [&mut self.join, &mut self.host].into_iter().flatten() {
+            via6.stop()?;
+        }
+        Ok(())
+    }
+
+    /// Fails unless the joiner's via6 has a message for people with the cure in it.
+    pub fn tells_the_cure(&self) -> Outcome {
+        let Some(join) = &self.join else {
+            return Ok(());
+        };
+        let what = format!("message about '{}'", self.cure);
+        join.events.wait(PATIENCE, &what, |events| {
+            let messages = events.iter().filter_map(|event| event["message"].as_str());
+            let mut curing = messages.filter(|message| message.contains(self.cure));
+            curing.next().map(drop)
+        })
+    }
+
+    /// Adds what both sides said last, without which a failure is a riddle.
+    #[must_use]
+    pub fn explain(&self, failure: Failure) -> Failure {
+        let Failure::Failed(mut what) = failure else {
+            return failure;
+        };
+        for (side, via6) in [("joiner", &self.join), ("host", &self.host)] {
+            let said = via6.iter().flat_map(|via6| via6.events.last(EXPLAINING));
+            for event in said {
+                what = format!("{what}\n    {side}: {event}");
+            }
+        }
+        Failure::Failed(what)
+    }
+
+    /// Fails if a via6 has ended.
+    pub fn ensure_alive(&mut self) -> Outcome {
+        for via6 in [&mut self.join, &mut self.host].into_iter().flatten() {
+            via6.ensure_alive()?;
+        }
+        Ok(())
+    }
+}
+
+fn start(place: &Place, program: &Path, line: Vec<String>) -> Outcome<Via6> {
+    let program: PathBuf = program.to_owned();
+    let name = place.name;
+    place
+        .run(move || Via6::start(&program, Protocol::Tcp, &line, Start::default()))
+        .during(name)
+}
+
+fn fill(words: &[&str], blank: &str, value: &str) -> Vec<String> {
+    let filled = words.iter().map(|word| word.replace(blank, value));
+    filled.collect()
+}
+
+/// What follows `via6 join` in a line for the friend, without a shell's quotes; anything else as it is.
+fn pasted(said: &str) -> String {
+    let argument = said.strip_prefix("via6 join ").unwrap_or(said);
+    argument.trim_matches('\'').to_owned()
+}

@@ -1,0 +1,411 @@
+//! What can happen to a link between two homes while a game is played on it.
+//!
+//! Each scenario builds its own homes, plays through one kind of link (small messages and a download
+//! beside them), does what it is named after, and fails unless every byte came once, in turn, and each
+//! side saw the end that it must see.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use via6_core::limits;
+
+use super::chance::Loss;
+use super::emulator::Direction;
+use super::homes::Homes;
+use super::link::{Finds, Link, Linked};
+use super::player::{Beat, Download, Played};
+use super::way::{Conditions, Rate};
+use crate::failure::{During, Outcome, ensure};
+use crate::wire::{End, MIB};
+
+/// How long a link may take from the blow to the first byte after it, over what the blow itself takes:
+/// 3 s until it is suspect, and the rest to find another way, on a loaded machine.
+const RECOVERY_MAX: Duration = Duration::from_secs(9);
+
+/// How much longer the chances of a lossy line may take: TCP waits twice as long after each
+/// retransmission that is lost as well.
+const UNLUCKY: Duration = Duration::from_secs(10);
+
+/// How long a sealed link that is lost is held for the joiner to come back.
+const HOLD: Duration = limits::LINK_HOLD;
+
+/// How much earlier or later than after [`HOLD`] the games may see the end: the last packet heard may
+/// be a second old, and nobody need be exact.
+const HOLD_SLACK: Duration = Duration::from_secs(4);
+
+/// Echoes that must come before something happens, and after it: half a second.
+const PLAYING: u64 = 10;
+
+/// Echoes where what happens is how the line is: three seconds.
+const LASTING: u64 = 60;
+
+/// How long that many echoes, or an ending, may take.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The download that runs beside the messages: a pace that any home has, for six seconds.
+const PACE: u64 = 250_000;
+const PACED: u64 = 6 * PACE;
+
+/// What a scenario is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The via6 program.
+    pub program: &'a Path,
+    /// The kind of link.
+    pub link: Link,
+    /// What the WAN's chances are of.
+    pub seed: u64,
+}
+
+/// What a scenario measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The longest time without an echo.
+    pub stall: Duration,
+    /// The round trip that half of the messages did not exceed.
+    pub p50: Duration,
+    /// The one that 99 of 100 did not.
+    pub p99: Duration,
+    /// What else is worth knowing.
+    pub note: String,
+}
+
+/// One thing that can happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// The name used in tables and on the command line.
+    pub name: &'static str,
+    /// What happens, in a few words.
+    pub about: &'static str,
+    /// The kinds of link that it is for.
+    pub links: &'static [&'static str],
+    run: fn(&Case<'_>) -> Outcome<Measured>,
+}
+
+const ANY: &[&str] = &["direct", "open", "sealed", "sealed-tls"];
+const VIA6: &[&str] = &["open", "sealed", "sealed-tls"];
+const OPEN: &[&str] = &["open"];
+const SEALED: &[&str] = &["sealed", "sealed-tls"];
+/// Those that a block of UDP can harm.
+const QUIC: &[&str] = &["sealed"];
+
+macro_rules! scenarios {
+    ($($function:ident $name:literal $links:ident $about:literal;)+) => {
+        /// Every scenario.
+        pub const SCENARIOS: &[Scenario] = &[$(Scenario {
+            name: $name,
+            about: $about,
+            links: $links,
+            run: $function,
+        },)+];
+    };
+}
+
+scenarios! {
+    play "play" ANY "20 ms each way, jitter, 1 % of packets lost";
+    burst_loss "burst-loss" ANY "3 % of packets lost, in bursts";
+    loss_begins "loss-begins" ANY "5 % of packets lost from the middle on";
+    slow_line "slow-line" ANY "2 Mbit/s with a queue of 64 KiB";
+    black_hole "black-hole" VIA6 "packets over 1280 bytes vanish";
+    bulk "bulk" ANY "as much as passes, 5 ms each way";
+    cut_short "cut-1s" ANY "nothing passes for 1 s";
+    renamed "redial-by-name" OPEN "prefix replaced, name follows: a new session gets through";
+    cut_forgotten "cut-4s" SEALED "nothing passes for 4 s, routers forget all flows";
+    joiner_moves "joiner-moves" SEALED "the joiner's address is replaced";
+    udp_blocked "udp-blocked" QUIC "UDP is dropped from the middle on";
+    prefix_announced "prefix-announced" SEALED "a new prefix for the host, the old one gone 2 s later";
+    prefix_named "prefix-named" SEALED "the host's prefix replaced at once, its name follows";
+    prefix_lost "prefix-lost" SEALED "the host's prefix replaced at once, no name";
+}
+
+impl Scenario {
+    /// The scenario with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCENARIOS.iter().find(|scenario| scenario.name == name)
+    }
+
+    /// Whether it is meant for this kind of link.
+    #[must_use]
+    pub fn applies_to(&self, link: &Link) -> bool {
+        self.links.contains(&link.name)
+    }
+
+    /// Runs it once.
+    pub fn run(&self, case: &Case<'_>) -> Outcome<Measured> {
+        (self.run)(case)
+    }
+}
+
+/// An ordinary way between two homes.
+fn ordinary() -> Conditions {
+    Conditions {
+        delay: Duration::from_millis(20),
+        jitter: Duration::from_millis(3),
+        loss: Loss::Single(0.003),
+        ..Conditions::default()
+    }
+}
+
+/// A game that is being played.
+struct Stage {
+    // Before the homes, which end what runs in them.
+    beat: Beat,
+    download: Download,
+    linked: Linked,
+    homes: Homes,
+}
+
+impl Stage {
+    /// Builds homes, link and game, and waits until messages go back and forth beside a download.
+    fn set(case: &Case<'_>, conditions: Conditions, finds: Finds) -> Outcome<Self> {
+        Self::with_download(case, conditions, finds, PACED, PACE)
+    }
+
+    fn with_download(
+        case: &Case<'_>,
+        conditions: Conditions,
+        finds: Finds,
+        len: u64,
+        pace: u64,
+    ) -> Outcome<Self> {
+        let homes = Homes::new(conditions, case.seed)?;
+        let linked = case.link.start(case.program, &homes, finds)?;
+        let stage = Self {
+            beat: Beat::start(linked.connect(&homes)?)?,
+            download: Download::start(linked.connect(&homes)?, len, pace)?,
+            linked,
+            homes,
+        };
+        stage.play_on(PLAYING)?;
+        Ok(stage)
+    }
+
+    /// Waits until some more messages have come back.
+    fn play_on(&self, messages: u64) -> Outcome {
+        let waited = self.beat.wait_for_more(messages, PATIENCE);
+        waited.map_err(|failure| self.linked.explain(failure))
+    }
+
+    /// Plays to the end under conditions that take some packets, and fails unless they did.
+    fn finish_lossy(self) -> Outcome<Measured> {
+        self.play_on(LASTING)?;
+        let lost = |direction| self.homes.wan.counts(direction).lost;
+        let lost: u64 = Direction::BOTH.map(lost).iter().sum();
+        ensure!(lost > 0, "no packet was lost: nothing has been shown");
+        let mut measured = self.finish(UNLUCKY)?;
+        measured.note = format!("{}, {lost} packets lost", measured.note);
+        Ok(measured)
+    }
+
+    /// Plays to the end, which must be in order on both sides, with nothing missing. The blow itself
+    /// took `blow` of the longest stall.
+    fn finish(mut self, blow: Duration) -> Outcome<Measured> {
+        self.play_on(PLAYING)?;
+        self.linked.ensure_alive()?;
+        let ended = end_in_order(self.beat, self.download, &self.linked);
+        let (beat, download) = ended.map_err(|failure| self.linked.explain(failure))?;
+        let measured = measured(&beat, &download);
+        let (stall, bound) = (measured.stall, blow + RECOVERY_MAX);
+        ensure!(stall <= bound, "nothing came for {stall:?}, over {bound:?}");
+        self.linked.stop()?;
+        Ok(measured)
+    }
+}
+
+/// Both play to their end, which both sides must see.
+fn end_in_order(beat: Beat, download: Download, linked: &Linked) -> Outcome<(Played, Played)> {
+    let download = download.finish()?;
+    let beat = beat.finish().during("the messages")?;
+    for served in linked.game.wait_served(2, PATIENCE)? {
+        let (service, end) = (served.service, served.end);
+        ensure!(
+            end == End::Fin,
+            "at the game server {service:?} ended by {end:?}"
+        );
+    }
+    Ok((beat, download))
+}
+
+fn measured(beat: &Played, download: &Played) -> Measured {
+    let kib = download.came / 1024;
+    Measured {
+        stall: beat.stall,
+        p50: beat.percentile(50),
+        p99: beat.percentile(99),
+        note: format!("{} messages, {kib} KiB", beat.came),
+    }
+}
+
+fn play(case: &Case<'_>) -> Outcome<Measured> {
+    let conditions = Conditions {
+        loss: Loss::Single(0.01),
+        ..ordinary()
+    };
+    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish_lossy()
+}
+
+fn burst_loss(case: &Case<'_>) -> Outcome<Measured> {
+    let loss = Loss::Bursts {
+        share: 0.03,
+        length: 3.0,
+        density: 1.0,
+    };
+    let conditions = Conditions { loss, ..ordinary() };
+    Stage::with_download(case, conditions, Finds::ByAddress, MIB / 2, 0)?.finish_lossy()
+}
+
+fn loss_begins(case: &Case<'_>) -> Outcome<Measured> {
+    let stage = Stage::with_download(case, ordinary(), Finds::ByAddress, MIB / 2, PACE)?;
+    stage.homes.wan.change(|now| now.loss = Loss::Single(0.05));
+    stage.finish_lossy()
+}
+
+fn slow_line(case: &Case<'_>) -> Outcome<Measured> {
+    let rate = Rate {
+        kbit: 2000,
+        queue: 64 * 1024,
+    };
+    let conditions = Conditions {
+        rate: Some(rate),
+        loss: Loss::Never,
+        ..ordinary()
+    };
+    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish(Duration::ZERO)
+}
+
+/// 1280 bytes is the least that IPv6 promises: whoever sends more without asking may be unlucky.
+fn black_hole(case: &Case<'_>) -> Outcome<Measured> {
+    let conditions = Conditions {
+        black_hole_over: Some(1280),
+        ..ordinary()
+    };
+    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish(Duration::ZERO)
+}
+
+/// Not a scenario of a home, but of the lab: how much the emulator itself passes.
+fn bulk(case: &Case<'_>) -> Outcome<Measured> {
+    const LEN: u64 = 64 * MIB;
+    let conditions = Conditions {
+        delay: Duration::from_millis(5),
+        ..Conditions::default()
+    };
+    let start = Instant::now();
+    let stage = Stage::with_download(case, conditions, Finds::ByAddress, LEN, 0)?;
+    let mut measured = stage.finish(Duration::ZERO)?;
+    let mbit = LEN * 8
+        / 1000
+        / u64::try_from(start.elapsed().as_millis())
+            .unwrap_or(1)
+            .max(1);
+    measured.note = format!("{}, {mbit} Mbit/s", measured.note);
+    Ok(measured)
+}
+
+fn cut_short(case: &Case<'_>) -> Outcome<Measured> {
+    const CUT: Duration = Duration::from_secs(1);
+    let stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.cut(CUT);
+    stage.finish(CUT)
+}
+
+/// What a provider's maintenance does: the line is gone, and the routers begin anew.
+fn cut_forgotten(case: &Case<'_>) -> Outcome<Measured> {
+    const CUT: Duration = Duration::from_secs(4);
+    let stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.cut(CUT);
+    let known = stage.homes.known_flows()?;
+    ensure!(!known.contains(&0), "a router knew of no flow: {known:?}");
+    stage.homes.forget_flows()?;
+    stage.finish(CUT)
+}
+
+fn joiner_moves(case: &Case<'_>) -> Outcome<Measured> {
+    let mut stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.move_joiner()?;
+    stage.finish(Duration::ZERO)
+}
+
+fn udp_blocked(case: &Case<'_>) -> Outcome<Measured> {
+    let stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.block_udp()?;
+    stage.play_on(PLAYING)?;
+    let blocked = stage.homes.blocked_datagrams()?;
+    ensure!(
+        blocked > 0,
+        "no datagram was blocked: the link was not carried by any"
+    );
+    stage.finish(Duration::ZERO)
+}
+
+fn prefix_announced(case: &Case<'_>) -> Outcome<Measured> {
+    const NOTICE: Duration = Duration::from_secs(2);
+    let mut stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.announce_prefix()?;
+    // The pause is the notice.
+    sleep(NOTICE);
+    stage.homes.retire_prefix()?;
+    stage.finish(Duration::ZERO)
+}
+
+fn prefix_named(case: &Case<'_>) -> Outcome<Measured> {
+    let mut stage = Stage::set(case, ordinary(), Finds::ByName)?;
+    stage.homes.replace_prefix()?;
+    stage.homes.name_host(Some(stage.homes.host_address()))?;
+    stage.finish(Duration::ZERO)
+}
+
+/// Nothing can find the host again: both games must be told in time, and the people as well.
+fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
+    let mut stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    stage.homes.name_host(None)?;
+    let lost = Instant::now();
+    stage.homes.replace_prefix()?;
+    let Stage {
+        beat,
+        download,
+        mut linked,
+        homes,
+    } = stage;
+    let (beat, download) = (beat.wait_ended()?, download.wait_ended()?);
+    let served = linked.game.wait_served(2, PATIENCE)?;
+    let seen = [&beat, &download].map(|played| (played.end, played.ended));
+    let seen = seen
+        .into_iter()
+        .chain(served.iter().map(|one| (one.end, one.at)));
+    for (end, at) in seen {
+        let after = at.duration_since(lost);
+        ensure!(
+            end == End::Reset,
+            "a session ended by {end:?} after {after:?}"
+        );
+        let in_time = after + HOLD_SLACK >= HOLD && after <= HOLD + HOLD_SLACK;
+        ensure!(in_time, "a session ended after {after:?}, not {HOLD:?}");
+    }
+    let after = beat.ended.duration_since(lost);
+    linked.tells_the_cure()?;
+    linked.stop()?;
+    drop(homes);
+    Ok(Measured {
+        note: format!("reset after {:.1} s", after.as_secs_f64()),
+        ..measured(&beat, &download)
+    })
+}
+
+/// An open link ends with its prefix, and whoever joined by name gets through with the next session.
+fn renamed(case: &Case<'_>) -> Outcome<Measured> {
+    let mut stage = Stage::set(case, ordinary(), Finds::ByName)?;
+    stage.homes.replace_prefix()?;
+    stage.homes.name_host(Some(stage.homes.host_address()))?;
+    let again = Beat::start(stage.linked.connect(&stage.homes)?)?;
+    again.wait_for_more(PLAYING, PATIENCE)?;
+    let beat = again.finish().during("the second session")?;
+    let old = stage.beat.echoed();
+    Ok(Measured {
+        stall: beat.stall,
+        p50: beat.percentile(50),
+        p99: beat.percentile(99),
+        note: format!("{old} messages before, {} after", beat.came),
+    })
+}
