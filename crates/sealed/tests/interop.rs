@@ -323,7 +323,7 @@ async fn transports_are_lost_and_no_byte_is() {
     }
     let (ground, game) = (Ground::default(), Game::new().await);
     let hosting = Hosting::start(&ground, game.address());
-    let path = Path::to(hosting.host.listener()).await;
+    let path = Path::to(hosting.host.listener());
     let invite = hosting.invite_to(vec![Ipv6Addr::LOCALHOST], path.port);
     let joiner = Python::start(&invite, &[]);
     let (mut client, mut server) = game.session(&joiner).await;
@@ -359,7 +359,7 @@ async fn what_ends_while_nothing_carries_it_ends_all_the_same() {
     }
     let (ground, game) = (Ground::default(), Game::new().await);
     let hosting = Hosting::start(&ground, game.address());
-    let path = Path::to(hosting.host.listener()).await;
+    let path = Path::to(hosting.host.listener());
     let invite = hosting.invite_to(vec![Ipv6Addr::LOCALHOST], path.port);
     let joiner = Python::start(&invite, &[]);
     for is_swapped in [false, true] {
@@ -497,7 +497,7 @@ async fn a_host_that_was_restarted_without_a_word_resets_games() {
     let (ground, game) = (Ground::default(), Game::new().await);
     let hosting = Hosting::start(&ground, game.address());
     let at = hosting.host.listener();
-    let path = Path::to(at).await;
+    let path = Path::to(at);
     let invite = hosting.invite_to(vec![Ipv6Addr::LOCALHOST], path.port);
     let joiner = Python::start(&invite, &[]);
     let (mut client, _server) = game.session(&joiner).await;
@@ -522,7 +522,7 @@ async fn a_host_that_is_gone_is_waited_for_as_long_as_it_said() {
     }
     let (ground, game) = (Ground::default(), Game::new().await);
     let hosting = Hosting::start(&ground, game.address());
-    let path = Path::to(hosting.host.listener()).await;
+    let path = Path::to(hosting.host.listener());
     let invite = hosting.invite_to(vec![Ipv6Addr::LOCALHOST], path.port);
     let joiner = Python::start(&invite, &[]);
     let (mut client, mut server) = game.session(&joiner).await;

@@ -191,15 +191,7 @@ impl Inner {
         };
         // No wait from here to the token: the newest transport is the one that carries.
         for old in replaced {
-            let cable = self
-                .members
-                .lock()
-                .get(&old)
-                .map(|one| Arc::clone(&one.cable));
-            self.over(old, Closed::Replaced, "");
-            if let Some(cable) = cable {
-                cable.close(Closed::Replaced, "");
-            }
+            self.dismiss(old, Closed::Replaced, "");
         }
         let cable = self.seat(link, &transport, &name, now);
         let taken_over = cable.take_over();
@@ -340,6 +332,7 @@ async fn say_last(transport: &mut Transport, frame: &Frame<'_>) {
     let said = async {
         if transport.outlet.send(frame).await.is_ok() {
             transport.outlet.finish().await;
+            transport.inlet.drain().await;
         }
     };
     // Who does not take it finds the transport closed.

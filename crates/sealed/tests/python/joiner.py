@@ -381,9 +381,9 @@ class Link:
         attach = self.id, self.generation, self.next_channel, len(self.channels)
         tls.send(write("ADMIT", 1, 1, 0, invite, proof, rest=write_text(self.name)) +
                  write("ATTACH", *attach, rest=standings))
-        (version, features, hold), player = self.answer(tls, "ADMITTED")
+        (version, _, hold), player = self.answer(tls, "ADMITTED")
         (generation, since, _), listed = self.answer(tls, "ATTACHED")
-        if (version, features, generation) != (1, 0, self.generation) or since > generation:
+        if (version, generation) != (1, self.generation) or since > generation:
             raise ValueError("an answer to another question")
         listed = {standing[0]: standing for standing in STANDING.iter_unpack(listed)}
         report("attached", generation=generation, since=since, player=read_text(player))
