@@ -4,7 +4,8 @@
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::disallowed_methods,
-    reason = "a test makes its own games and players"
+    clippy::unwrap_used,
+    reason = "a test makes its own games and players, and its helpers may fail it"
 )]
 
 mod support;
@@ -64,8 +65,8 @@ async fn exchange(stream: &mut TcpStream, sent: &[u8], expected: &[u8]) {
     let (mut read, mut write) = stream.split();
     let mut heard = vec![0; expected.len()];
     let both = async { tokio::join!(write.write_all(sent), read.read_exact(&mut heard)) };
-    let (wrote, came) = soon("all bytes", both).await;
-    wrote.unwrap();
+    let (sending, came) = soon("all bytes", both).await;
+    sending.unwrap();
     came.unwrap();
     assert!(heard == expected, "bytes differ");
 }
@@ -103,7 +104,11 @@ fn swapped<T>((client, server): (T, T), is_swapped: bool) -> (T, T) {
 
 /// Neither side has anything left of any session.
 async fn all_forgotten(hosting: &Hosting) {
-    until("all forgotten", || hosting.host.players()[0].sessions == 0).await;
+    let sessions = || {
+        let players = hosting.host.players();
+        players.iter().map(|one| one.sessions).sum::<usize>()
+    };
+    until("all forgotten", || sessions() == 0).await;
 }
 
 #[test]
@@ -400,7 +405,6 @@ async fn another_host_at_the_address_is_seen_through() {
     let joiner = Python::start(&impostor.invite_to(vec![Ipv6Addr::LOCALHOST], port), &[]);
     let failed = joiner.tells("failed").await;
     assert!(failed["reason"].as_str().unwrap().contains("certificate"));
-    assert_eq!(joiner.exit_code().await, 1);
     assert!(joiner.told("attached").is_empty());
     // It said nothing that a host would have to refuse.
     assert!(!hosting.told.has("Refused") && hosting.host.players().is_empty());
@@ -533,7 +537,7 @@ async fn a_host_that_is_gone_is_waited_for_as_long_as_it_said() {
     let kind = reset.unwrap().map_err(|error| error.kind());
     assert_eq!(kind, Err(std::io::ErrorKind::ConnectionReset));
     // The last thing was heard a little before.
-    assert!(began.elapsed() > LINK_HOLD - Duration::from_secs(2));
+    assert!(began.elapsed() + Duration::from_secs(2) > LINK_HOLD);
     joiner.tells("ended").await;
     assert_eq!(joiner.exit_code().await, 1);
     assert_eq!(up_to_reset(&mut server).await, b"");

@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::time::timeout;
 use via6_core::frame::{Decoder, Frame, FrameError};
-use via6_core::limits::TURN_ROOM;
+use via6_core::limits::{LAST_WORDS, TURN_ROOM};
 use via6_core::link::LinkError;
 
 pub(crate) use self::quic::{Quic, quic_transport};
@@ -85,6 +86,20 @@ pub(crate) struct Transport {
     pub(crate) outlet: Outlet,
     /// For the streams of channels.
     pub(crate) connection: Option<Connection>,
+}
+
+impl Transport {
+    /// The last frame on it.
+    pub(crate) async fn say_last(&mut self, frame: &Frame<'_>) {
+        let said = async {
+            if self.outlet.send(frame).await.is_ok() {
+                self.outlet.finish().await;
+                self.inlet.drain().await;
+            }
+        };
+        // Who does not take it finds the transport closed.
+        let _ = timeout(LAST_WORDS, said).await;
+    }
 }
 
 enum Source {

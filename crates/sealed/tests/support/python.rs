@@ -122,7 +122,8 @@ impl Drop for Python {
         let _ = child.kill();
         let _ = child.wait();
         if std::thread::panicking() {
-            eprintln!("the joiner in Python: {:?}", self.events.lock().unwrap());
+            let told = format!("the joiner in Python: {:?}\n", self.events.lock().unwrap());
+            let _ = std::io::stderr().write_all(told.as_bytes());
         }
     }
 }
