@@ -2,7 +2,7 @@
 # Installs what the tests need beyond the Rust toolchain, on Debian 12 as root.
 #
 #   scripts/setup-tests.sh                   everything
-#   scripts/setup-tests.sh games lab         only these groups: games, lab, metrics, windows,
+#   scripts/setup-tests.sh games lab         only these groups: games, lab, sealed, metrics, windows,
 #                                            bench-tests
 #   scripts/setup-tests.sh bench             the relays that the benchmark compares with
 #   scripts/setup-tests.sh picture           what scripts/picture.py reads the terminal with
@@ -19,12 +19,12 @@ readonly apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0)
 
 main() {
     local groups=("$@") group
-    ((${#groups[@]})) || groups=(lab games metrics windows bench-tests)
+    ((${#groups[@]})) || groups=(lab games sealed metrics windows bench-tests)
     for group in "${groups[@]}"; do
         case $group in
-        games | lab | metrics | windows | bench-tests | bench | picture) ;;
+        games | lab | sealed | metrics | windows | bench-tests | bench | picture) ;;
         *)
-            echo "error: no group '$group': there are games, lab, metrics, windows, bench-tests, bench and picture" >&2
+            echo "error: no group '$group': there are games, lab, sealed, metrics, windows, bench-tests, bench and picture" >&2
             exit 2
             ;;
         esac
@@ -50,6 +50,8 @@ packages_of() {
         command -v npm >/dev/null || echo npm
         ;;
     lab) echo iproute2 nftables python3 socat ;;
+    # The joiner in Python, and the TLS library that has raw public keys.
+    sealed) echo libgnutls30 python3 ;;
     # What via6-bench's own tests make use of. Without them, those tests skip.
     bench-tests) echo socat valgrind ;;
     # Every relay it knows that Debian has; bench/README.md says where the others come from. No test

@@ -29,8 +29,8 @@ pub(crate) enum Over {
     Broken(Broken),
     /// Another carries the link, or none any more.
     Superseded,
-    /// The link was closed from this side.
-    Closed,
+    /// The link was closed from this side, with these words.
+    Closed(Closed, String),
 }
 
 /// Carries the link of `cable` as its `generation`, until that is over. Not cancel safe: the transport is
@@ -76,34 +76,43 @@ pub(crate) async fn carry(
                 None => std::future::pending().await,
             }
         };
-        // A link that has ended is closed with its reason: the writer, which finds it ended in the same
-        // moment, knows none.
-        tokio::select! { biased;
-            (code, message) = cable.closing() => {
-                writer.last_words(code, &message).await;
-                Over::Closed
-            }
+        tokio::select! {
+            // That the link has ended is seen by all; why is to be said.
+            biased;
+            (code, message) = cable.closing() => Over::Closed(code, message),
+            () = taken_over.cancelled() => Over::Superseded,
             broken = control => Over::Broken(broken),
             broken = channels => Over::Broken(broken),
             over = writer.run() => over,
-            () = taken_over.cancelled() => Over::Superseded,
         }
     };
-    match &over {
+    let words = match &over {
         Over::Broken(broken) if broken.is_violation() => {
             let now = Instant::now().into_std();
             cable.with(|link| link.end(Closed::Protocol, now));
-            writer
-                .last_words(Closed::Protocol, &broken.to_string())
-                .await;
+            Some((Closed::Protocol, broken.to_string()))
         }
-        Over::Superseded => writer.last_words(Closed::Superseded, "").await,
-        Over::Broken(_) | Over::Closed => {}
+        Over::Broken(_) => None,
+        Over::Superseded => Some((superseded(cable), String::new())),
+        Over::Closed(code, message) => Some((*code, message.clone())),
+    };
+    if let Some((code, message)) = words {
+        writer.last_words(code, &message).await;
+        // Whoever does not end its side in this time may miss them.
+        let _ = timeout(LAST_WORDS, inlet.drain()).await;
     }
     if let Some(connection) = connection {
         connection.close(VarInt::from_u32(0), b"");
     }
     over
+}
+
+/// Why a transport that is not lost carries nothing any more.
+fn superseded(cable: &Cable) -> Closed {
+    match cable.look(|link| link.ended()) {
+        Some(Some(Closed::Hold)) => Closed::Hold,
+        _ => Closed::Superseded,
+    }
 }
 
 /// What goes out.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use via6_core::frame::{Admitted, ChannelId, Closed, Features, Frame, LinkId, Refusal, Standing};
-use via6_core::limits::{ADMIT_TIME, LAST_WORDS, LINK_HOLD, LINK_NAME_MAX};
+use via6_core::limits::{ADMIT_TIME, LINK_HOLD, LINK_NAME_MAX};
 use via6_core::link::{AttachError, LinkError};
 
 use super::guest::Guest;
@@ -86,7 +86,7 @@ impl Inner {
                         code: Closed::Protocol,
                         message: &message,
                     };
-                    say_last(&mut transport, &frame).await;
+                    transport.say_last(&frame).await;
                 }
                 None
             }
@@ -151,7 +151,7 @@ impl Inner {
             });
         }
         let message = "";
-        say_last(transport, &Frame::Refused { code, message }).await;
+        transport.say_last(&Frame::Refused { code, message }).await;
     }
 
     /// The transport takes its link over, or makes a new one.
@@ -185,21 +185,13 @@ impl Inner {
                 let message = error.to_string();
                 let code = Closed::Protocol;
                 let message = &message;
-                say_last(&mut transport, &Frame::Close { code, message }).await;
+                transport.say_last(&Frame::Close { code, message }).await;
                 return None;
             }
         };
         // No wait from here to the token: the newest transport is the one that carries.
         for old in replaced {
-            let cable = self
-                .members
-                .lock()
-                .get(&old)
-                .map(|one| Arc::clone(&one.cable));
-            self.over(old, Closed::Replaced, "");
-            if let Some(cable) = cable {
-                cable.close(Closed::Replaced, "");
-            }
+            self.dismiss(old, Closed::Replaced, "");
         }
         let cable = self.seat(link, &transport, &name, now);
         let taken_over = cable.take_over();
@@ -333,15 +325,4 @@ fn shortened(name: &str) -> &str {
         end -= 1;
     }
     name.get(..end).unwrap_or_default()
-}
-
-/// The last frame on a transport.
-async fn say_last(transport: &mut Transport, frame: &Frame<'_>) {
-    let said = async {
-        if transport.outlet.send(frame).await.is_ok() {
-            transport.outlet.finish().await;
-        }
-    };
-    // Who does not take it finds the transport closed.
-    let _ = timeout(LAST_WORDS, said).await;
 }

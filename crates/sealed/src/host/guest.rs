@@ -102,15 +102,26 @@ impl Inner {
         let those: Vec<_> = {
             let members = self.members.lock();
             let theirs = members.iter().filter(|(_, one)| whose(one.identity));
-            theirs
-                .map(|(id, one)| (*id, Arc::clone(&one.cable)))
-                .collect()
+            theirs.map(|(id, _)| *id).collect()
         };
-        for (link, cable) in &those {
-            self.over(*link, code, "");
-            cable.close(code, message);
+        for link in &those {
+            self.dismiss(*link, code, message);
         }
         those.len()
+    }
+
+    /// Ends a link from this side, and says so to the other.
+    pub(super) fn dismiss(&self, link: LinkId, code: Closed, message: &str) {
+        let cable = self
+            .members
+            .lock()
+            .get(&link)
+            .map(|one| Arc::clone(&one.cable));
+        // First the words: a transport that finds its link ended has to know them.
+        if let Some(cable) = cable {
+            cable.close(code, message);
+        }
+        self.over(link, code, "");
     }
 
     /// Tells, once each, of links that nothing is heard of.

@@ -326,7 +326,7 @@ impl Inner {
             }
             let now = tokio::time::Instant::now();
             for id in self.registry.on_time(now.into_std()) {
-                self.over(id, Closed::Hold, "");
+                self.dismiss(id, Closed::Hold, "");
             }
             self.tell_silent(now);
         }

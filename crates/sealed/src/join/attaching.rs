@@ -74,6 +74,23 @@ impl Inner {
         mut transport: Transport,
         cable: &Arc<Cable>,
     ) -> Result<Attached, Missed> {
+        let asked = self.ask(&mut transport, cable).await;
+        if let Err(Missed::Broken(broken)) = &asked
+            && broken.is_violation()
+        {
+            let (code, message) = (Closed::Protocol, &*broken.to_string());
+            transport.say_last(&Frame::Close { code, message }).await;
+        }
+        // No wait from the answer to the token: the newest transport is the one that carries.
+        Ok(Attached {
+            generation: asked?,
+            transport,
+            taken_over: cable.take_over(),
+        })
+    }
+
+    /// ADMIT and ATTACH, and what comes of them: the link is carried as this generation.
+    async fn ask(&self, transport: &mut Transport, cable: &Arc<Cable>) -> Result<u64, Missed> {
         let asked = cable.look(via6_core::link::Link::attach);
         let (generation, attach) = asked.ok_or(Missed::Late)?;
         let mut bytes = Vec::new();
@@ -94,17 +111,20 @@ impl Inner {
         admit.write(&mut bytes).map_err(Broken::from)?;
         attach.write(&mut bytes).map_err(Broken::from)?;
         transport.outlet.write(&bytes).await.map_err(Broken::from)?;
-        let Answer::Admitted { hold_ms, name } = answer(&mut transport).await? else {
+        let Answer::Admitted { hold_ms, name } = answer(transport).await? else {
             return Err(Broken::from(LinkError::Unexpected).into());
         };
         let Answer::Attached {
             generation: answered,
             since,
             standings,
-        } = answer(&mut transport).await?
+        } = answer(transport).await?
         else {
             return Err(Broken::from(LinkError::Unexpected).into());
         };
+        if answered != generation {
+            return Err(Broken::from(LinkError::Unexpected).into());
+        }
         let hold = std::time::Duration::from_millis(hold_ms.into());
         let now = Instant::now().into_std();
         let took = cable.with(|link| {
@@ -115,18 +135,13 @@ impl Inner {
             }
             took
         });
-        if !took.ok_or(Missed::Late)?.map_err(Broken::from)? || answered != generation {
+        if !took.ok_or(Missed::Late)?.map_err(Broken::from)? {
             return Err(Missed::Late);
         }
         let mut state = self.now();
         state.called = Some(name);
         state.host = Some(transport.peer);
-        drop(state);
-        Ok(Attached {
-            transport,
-            generation,
-            taken_over: cable.take_over(),
-        })
+        Ok(generation)
     }
 }
 

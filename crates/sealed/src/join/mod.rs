@@ -15,6 +15,9 @@ mod place;
 mod race;
 mod watching;
 
+#[cfg(test)]
+mod answer_tests;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

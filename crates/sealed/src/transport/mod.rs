@@ -11,8 +11,9 @@ use std::net::SocketAddr;
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::time::timeout;
 use via6_core::frame::{Decoder, Frame, FrameError};
-use via6_core::limits::TURN_ROOM;
+use via6_core::limits::{LAST_WORDS, TURN_ROOM};
 use via6_core::link::LinkError;
 
 pub(crate) use self::quic::{Quic, quic_transport};
@@ -87,6 +88,20 @@ pub(crate) struct Transport {
     pub(crate) connection: Option<Connection>,
 }
 
+impl Transport {
+    /// The last frame on it.
+    pub(crate) async fn say_last(&mut self, frame: &Frame<'_>) {
+        let said = async {
+            if self.outlet.send(frame).await.is_ok() {
+                self.outlet.finish().await;
+                self.inlet.drain().await;
+            }
+        };
+        // Who does not take it finds the transport closed.
+        let _ = timeout(LAST_WORDS, said).await;
+    }
+}
+
 enum Source {
     Quic(RecvStream),
     Tls(ReadHalf<Tls>, Box<[u8]>),
@@ -143,6 +158,14 @@ impl Inlet {
         }
     }
 
+    /// Reads what still comes, for nobody, until the other side has ended too: TCP throws away what was said
+    /// last if it is closed with something unread.
+    pub(crate) async fn drain(&mut self) {
+        if matches!(self.source, Source::Tls(..)) {
+            while read(&mut self.source, |_| Ok(())).await.is_ok() {}
+        }
+    }
+
     /// Hands every frame to `take`, until that or the stream ends. Not cancel safe.
     pub(crate) async fn each(
         &mut self,
@@ -185,23 +208,67 @@ async fn read(
     }
 }
 
-/// Where frames go.
-pub(crate) enum Outlet {
+enum Sink {
     Quic(SendStream),
     Tls(WriteHalf<Tls>),
 }
 
+/// Where frames go.
+pub(crate) struct Outlet {
+    sink: Sink,
+    /// Of a write that was given up. Goes first: after half a frame nothing would make sense.
+    left: Vec<u8>,
+}
+
+/// A write on its way. What it has not written when it is given up is left for the next one.
+struct Writing<'a> {
+    rest: &'a [u8],
+    left: &'a mut Vec<u8>,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.left.extend_from_slice(self.rest);
+    }
+}
+
 impl Outlet {
-    /// Hands all of it to the system; over QUIC to the connection, which knows of priorities. Not cancel
-    /// safe: part of it may have gone.
+    fn new(sink: Sink) -> Self {
+        let left = Vec::new();
+        Self { sink, left }
+    }
+
+    pub(crate) fn quic(stream: SendStream) -> Self {
+        Self::new(Sink::Quic(stream))
+    }
+
+    fn tls(half: WriteHalf<Tls>) -> Self {
+        Self::new(Sink::Tls(half))
+    }
+
+    /// Hands all of it to the system; over QUIC to the connection, which knows of priorities. Cancel safe:
+    /// what is left goes with the next.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Quic(stream) => Ok(stream.write_all(bytes).await?),
-            Self::Tls(half) => {
-                half.write_all(bytes).await?;
-                // Else rustls would keep several records, for a game message to wait behind.
-                half.flush().await
-            }
+        let Self { sink, left } = self;
+        let mut all = std::mem::take(left);
+        let rest = if all.is_empty() {
+            bytes
+        } else {
+            all.extend_from_slice(bytes);
+            &all
+        };
+        let mut writing = Writing { rest, left };
+        while !writing.rest.is_empty() {
+            let count = match sink {
+                Sink::Quic(stream) => stream.write(writing.rest).await?,
+                Sink::Tls(half) => half.write(writing.rest).await?,
+            };
+            writing.rest = writing.rest.get(count..).unwrap_or_default();
+        }
+        match sink {
+            Sink::Quic(_) => Ok(()),
+            // Else rustls would keep several records, for a game message to wait behind.
+            Sink::Tls(half) => half.flush().await,
         }
     }
 
@@ -212,15 +279,16 @@ impl Outlet {
         Ok(self.write(&bytes).await?)
     }
 
-    /// Nothing more comes; returns when the other side has what was written, or is gone.
+    /// Nothing more comes. Over QUIC, returns when the other side has what was written, or is gone; over TLS,
+    /// [`Inlet::drain`] does that.
     pub(crate) async fn finish(&mut self) {
         // Whatever goes wrong here, the transport is over all the same.
-        match self {
-            Self::Quic(stream) => {
+        match &mut self.sink {
+            Sink::Quic(stream) => {
                 let _ = stream.finish();
                 let _ = stream.stopped().await;
             }
-            Self::Tls(half) => {
+            Sink::Tls(half) => {
                 let _ = half.shutdown().await;
             }
         }

@@ -176,7 +176,7 @@ pub(crate) async fn quic_transport(connecting: Connecting, is_host: bool) -> io:
         peer,
         exporter,
         inlet: Inlet::quic(receive),
-        outlet: Outlet::Quic(send),
+        outlet: Outlet::quic(send),
         connection: Some(connection),
     })
 }

@@ -70,7 +70,7 @@ fn transport(stream: Tls, remote: SocketAddr) -> io::Result<Transport> {
         peer,
         exporter,
         inlet: Inlet::tls(read),
-        outlet: Outlet::Tls(write),
+        outlet: Outlet::tls(write),
         connection: None,
     })
 }

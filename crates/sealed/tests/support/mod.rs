@@ -11,6 +11,8 @@
 )]
 
 pub mod path;
+#[cfg(target_os = "linux")]
+pub mod python;
 
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
