@@ -22,4 +22,5 @@ pub mod liveness;
 pub mod prefix;
 pub mod rate;
 pub mod reason;
+pub mod roster;
 pub mod throttle;

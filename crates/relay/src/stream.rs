@@ -1,8 +1,9 @@
 //! A tokio TCP socket as one side of a [`splice`](crate::splice).
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -17,6 +18,8 @@ use crate::socket;
 /// A connected socket of the runtime. A game's, usually.
 pub struct Stream {
     socket: Arc<TcpStream>,
+    /// It was just accepted: what came with it can be read before the runtime has heard of it.
+    is_fresh: AtomicBool,
     /// Ends when the connection fails; there while somebody waits for that.
     failing: Mutex<Option<Failing>>,
 }
@@ -29,14 +32,17 @@ impl Stream {
     pub fn new(stream: TcpStream) -> Self {
         Self {
             socket: Arc::new(stream),
+            is_fresh: AtomicBool::new(false),
             failing: Mutex::default(),
         }
     }
 
-    /// The same of a socket that is no runtime's yet. Must be called inside a tokio runtime. Errors are the
+    /// The same of a socket that is no runtime's yet, and does not block. Must be called inside a tokio runtime. Errors are the
     /// system's: no room in the readiness queue.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
-        TcpStream::from_std(stream).map(Self::new)
+        let stream = Self::new(TcpStream::from_std(stream)?);
+        stream.is_fresh.store(true, Ordering::Relaxed);
+        Ok(stream)
     }
 
     /// Who is at the other end, while it is connected.
@@ -50,6 +56,11 @@ impl Stream {
 /// behind that would wait for the next segment. The call that then says `WouldBlock` is the price.
 impl Leg for Stream {
     fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.is_fresh.swap(false, Ordering::Relaxed)
+            && let Ok(early @ 1..) = (&*SockRef::from(&*self.socket)).read(buffer)
+        {
+            return Poll::Ready(Ok(early));
+        }
         loop {
             ready!(self.socket.poll_read_ready(cx))?;
             match self.socket.try_read(buffer) {

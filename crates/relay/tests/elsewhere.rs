@@ -1,5 +1,10 @@
 //! Sessions that something else than the engine carries count, show and stop like all others.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "what a test does not expect ends it"
+)]
 #![allow(clippy::disallowed_methods, reason = "a test makes its own players")]
 
 use std::net::SocketAddr;

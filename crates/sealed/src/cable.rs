@@ -232,10 +232,12 @@ impl Cable {
         if !touched.is_empty() {
             self.waiting().wake(&touched);
         }
-        if let Next::Wait(until) = next {
-            self.waiting().armed = until;
-        }
         next
+    }
+
+    /// The writer looks at the clock again at this moment, and is woken only for what is due before.
+    pub(crate) fn sleeps_until(&self, until: Instant) {
+        self.waiting().armed = Some(until);
     }
 
     /// Returns when the writer should ask again. Cancel safe.

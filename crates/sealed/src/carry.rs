@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::frame::{ChannelId, Closed, Frame};
 use via6_core::limits::{
-    LAST_WORDS, LINK_MESSAGE_MAX, TURN_ROOM, TURN_ROOM_MIN, TURN_SLOW, TURN_SMALL,
+    LAST_WORDS, LINK_MESSAGE_MAX, STANDING_DELAY, TURN_ROOM, TURN_ROOM_MIN, TURN_SLOW, TURN_SMALL,
 };
 use via6_core::link::{Carrier, LinkError};
 
@@ -137,6 +137,8 @@ impl Writer {
         // What goes out in one piece, over TLS.
         let mut piece = TURN_ROOM;
         let mut timer = std::pin::pin!(sleep_until(Instant::now()));
+        // Something has been going on since the timer last fired.
+        let mut is_lively = false;
         loop {
             let room = piece.saturating_sub(out.len());
             match (
@@ -154,12 +156,19 @@ impl Writer {
                     piece = self.write(&mut out, piece).await?;
                 }
                 (Next::Wait(until), _) => {
-                    if let Some(until) = until {
+                    // While things go on, a look at each standing's delay saves setting the timer, and being
+                    // woken to set it, with every message.
+                    let look = is_lively.then(|| Instant::now() + STANDING_DELAY);
+                    let until = until.into_iter().chain(look).min();
+                    if let Some(until) = until
+                        && (timer.is_elapsed() || until < timer.deadline())
+                    {
                         timer.as_mut().reset(until);
                     }
+                    self.cable.sleeps_until(timer.deadline());
                     tokio::select! {
-                        () = self.cable.has_more() => {}
-                        () = timer.as_mut(), if until.is_some() => {}
+                        () = self.cable.has_more() => is_lively = true,
+                        () = timer.as_mut(), if until.is_some() => is_lively = false,
                     }
                 }
                 (Next::Over, _) => return Ok(()),

@@ -111,6 +111,9 @@ pub enum Failed {
     /// No answer in time.
     #[error("no answer")]
     Silent,
+    /// The computer is there, and nothing listens.
+    #[error("nothing listens there")]
+    Refused,
     /// Somebody is there, and is not the host that the invite is of.
     #[error("another host than the one that invited you")]
     OtherHost,

@@ -12,6 +12,9 @@ use clap::builder::{BoolishValueParser, Styles};
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::link::Transport;
+use crate::roster::typed;
+
 /// Play legacy IPv4-only games with each other over public IPv6.
 #[derive(Debug, Parser)]
 #[command(
@@ -22,8 +25,8 @@ use serde::{Deserialize, Serialize};
     after_help = "Without a command, on a terminal, via6 asks: host or join?
 
 Examples:
-  via6 host --open 25565                     share the game on this computer's port 25565
-  via6 join '[2001:db8::1234]:43325'         play on a friend's host
+  via6 host 25565                            share the game on this computer's port 25565
+  via6 join via6:1…                          play on a friend's host: the line that it prints
   via6 demo                                  see it work, on this computer alone"
 )]
 pub(crate) struct Args {
@@ -78,17 +81,19 @@ pub(crate) enum Command {
     #[command(
         args_override_self = true,
         after_help = "Examples:
-  via6 host --open 25565                     TCP and UDP of the game on 127.0.0.1:25565
-  via6 host --open --tcp 192.168.1.20:7777   only TCP, of a game on another computer at home
-  via6 host --open --port 43326 25566        a second game, on its own IPv6 port"
+  via6 host 25565                            with whoever has the invite: the game on 127.0.0.1:25565
+  via6 host 192.168.1.20:7777                a game on another computer at home; both on one port
+  via6 host --open 25565                     with any program: TCP and UDP, no keys
+  via6 host --open --port 43326 25566        a second open game, on its own IPv6 port"
     )]
     Host(Host),
     /// Play on a friend's host
     #[command(
         args_override_self = true,
         after_help = "Examples:
-  via6 join '[2001:db8::1234]:43325'         the line that the host printed
-  via6 join play.example.org                 a name; port 43325
+  via6 join via6:1…                          the line that the host printed
+  via6 join                                  the last host again
+  via6 join '[2001:db8::1234]:43325'         an open host
   via6 join '[2001:db8::1234]:43325' --listen 127.0.0.1:25565
                                              for a game that cannot be told a port"
     )]
@@ -122,6 +127,23 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Show what the running via6 does, and who is playing
     Status,
+    /// Make, list and take back invites to a sealed host
+    #[command(
+        args_override_self = true,
+        subcommand_value_name = "new|list|show|revoke"
+    )]
+    Invite(typed::Invite),
+    /// Show who may play, and who is here
+    Players,
+    /// Send a player away; it may come back
+    #[command(args_override_self = true)]
+    Kick(typed::Player),
+    /// Keep a player out, and its invite closed to others
+    #[command(args_override_self = true)]
+    Ban(typed::Player),
+    /// Let a banned player in again
+    #[command(args_override_self = true)]
+    Unban(typed::Player),
     /// Stop the running via6, or one of its relays
     #[command(
         args_override_self = true,
@@ -156,6 +178,10 @@ pub(crate) struct Host {
     #[arg(long, value_name = "ADDR:PORT", env = "VIA6_LISTEN")]
     pub(crate) listen: Option<String>,
 
+    /// A DNS name of this computer, for the invite: it leads here when addresses change
+    #[arg(long, value_name = "NAME", env = "VIA6_DNS_NAME")]
+    pub(crate) dns_name: Option<String>,
+
     #[command(flatten)]
     pub(crate) carried: Carried,
 
@@ -171,13 +197,31 @@ pub(crate) struct Host {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Join {
-    /// The host: [IPV6]:PORT as it was sent to you, an IPv6 address, or a name; without it, the last one
-    #[arg(value_name = "ADDR", num_args = 1.., env = "VIA6_HOST")]
+    /// The invite that was sent to you; or of an open host [IPV6]:PORT, an IPv6 address, or a name.
+    /// Without it, the last host
+    // Who reads an invite can play: help does not show it.
+    #[arg(value_name = "INVITE", num_args = 1.., env = "VIA6_HOST", hide_env_values = true)]
     pub(crate) host: Vec<String>,
 
-    /// The local address and port for the game to connect to [default: 127.0.0.1:46666]
+    /// The local address and port for the game to connect to [default: the game's own port, or any;
+    /// of an open host 127.0.0.1:46666]
     #[arg(long, value_name = "ADDR:PORT", env = "VIA6_LISTEN")]
     pub(crate) listen: Option<String>,
+
+    /// What you want to be called [default: your name on this computer]
+    #[arg(long = "as", value_name = "NAME", env = "VIA6_AS")]
+    pub(crate) player: Option<String>,
+
+    /// How an invite's link is carried: auto, quic (UDP) or tls (TCP) [default: auto]
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "VIA6_TRANSPORT",
+        value_enum,
+        ignore_case = true,
+        hide_possible_values = true
+    )]
+    pub(crate) transport: Option<Transport>,
 
     #[command(flatten)]
     pub(crate) carried: Carried,

@@ -9,6 +9,7 @@ use via6_core::addr::{HostPort, Listen, Network};
 use via6_relay::Protocol;
 
 use crate::args::Splice;
+use crate::link::Link;
 use crate::narrator::Role;
 
 /// A named relay, complete: nothing is left to be filled in by a default.
@@ -20,7 +21,8 @@ pub(crate) struct Entry {
     /// Where it is found.
     #[serde(serialize_with = "shown", deserialize_with = "listen")]
     pub(crate) listen: Listen,
-    /// Where it leads: the game of a host, the host of a join, the target of a relay.
+    /// Where it leads: the game of a host, the host of a join, the target of a relay. Of an invite only one
+    /// place where its host may be, to be shown.
     #[serde(serialize_with = "shown", deserialize_with = "host_port")]
     pub(crate) upstream: HostPort,
     pub(crate) carried: Protocols,
@@ -28,6 +30,30 @@ pub(crate) struct Entry {
     #[serde(serialize_with = "all_shown", deserialize_with = "networks")]
     pub(crate) trusted: Vec<Network>,
     pub(crate) splice: Splice,
+    /// How it goes over IPv6. What an older via6 has written is open.
+    #[serde(default, skip_serializing_if = "Link::is_open")]
+    pub(crate) link: Link,
+}
+
+impl Entry {
+    /// What is carried by the link that it has.
+    pub(crate) fn carries(&self) -> Protocols {
+        match self.link {
+            Link::Open => self.carried,
+            Link::Shared(_) | Link::Invited(_) => Protocols::TCP,
+        }
+    }
+
+    /// Whether they lead to the same place, be it by another way.
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
+        match (&self.link, &other.link) {
+            (Link::Invited(one), Link::Invited(two)) => {
+                one.invite.fingerprint() == two.invite.fingerprint()
+            }
+            (Link::Invited(_), _) | (_, Link::Invited(_)) => false,
+            _ => self.upstream == other.upstream,
+        }
+    }
 }
 
 /// Where an entry was asked for, which is where a mistake in it is mended.
@@ -50,6 +76,11 @@ impl Protocols {
     pub(crate) const BOTH: Self = Self {
         tcp: true,
         udp: true,
+    };
+
+    pub(crate) const TCP: Self = Self {
+        tcp: true,
+        udp: false,
     };
 
     /// TCP first.

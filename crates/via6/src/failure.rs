@@ -4,12 +4,15 @@
 use std::fmt;
 
 use via6_core::addr::AddrError;
+use via6_core::invite::InviteError;
 use via6_relay::BindError;
 
 /// Exit codes of the program; documented in `docs/reference/exit-codes.md`.
 pub(crate) mod code {
     pub(crate) const RUNTIME: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    /// The other side does not want us.
+    pub(crate) const REFUSED: u8 = 4;
     /// What shells report of a program that Ctrl-C ended: 128 and the number of SIGINT.
     pub(crate) const INTERRUPTED: u8 = 130;
 }
@@ -49,8 +52,17 @@ impl Failure {
     }
 
     pub(crate) fn runtime(message: impl Into<String>) -> Self {
+        Self::with_code(code::RUNTIME, message)
+    }
+
+    /// The other side has said no.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::with_code(code::REFUSED, message)
+    }
+
+    pub(crate) fn with_code(code: u8, message: impl Into<String>) -> Self {
         Self {
-            code: code::RUNTIME,
+            code,
             ..Self::usage(message)
         }
     }
@@ -83,6 +95,11 @@ impl Failure {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
+    }
+
+    /// An invite that was typed as `what`. Nothing of it is repeated.
+    pub(crate) fn invite(what: &str, error: &InviteError) -> Self {
+        Self::usage(format!("cannot read {what}: {error}")).hint(error.hint())
     }
 
     /// A listener that could not be made; `instead` is a command that listens elsewhere.

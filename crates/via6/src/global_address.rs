@@ -1,4 +1,4 @@
-//! The IPv6 address of this machine that a friend should dial.
+//! The IPv6 addresses of this machine that a friend should dial.
 //!
 //! Stable global addresses come before temporary ones (RFC 8981: those change daily), a global one
 //! before one that only works at home, and an address that is on its way out (RFC 4862
@@ -11,8 +11,11 @@ use netdev::prelude::Ipv6Net;
 use via6_core::addr::{Scope, scope};
 
 /// How far an address reaches; the better, the greater.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Reach {
+    /// There is none.
+    #[default]
+    Nowhere,
     /// Only this home's own network.
     Home,
     /// The Internet, until the address changes within a day or so.
@@ -23,6 +26,12 @@ pub(crate) enum Reach {
 
 /// The best address of this machine, asked from the system now.
 pub(crate) fn best() -> Option<(Ipv6Addr, Reach)> {
+    let (addresses, reach) = all();
+    Some((*addresses.first()?, reach))
+}
+
+/// All of the best kind that there is, one for each network (/64), asked from the system now.
+pub(crate) fn all() -> (Vec<Ipv6Addr>, Reach) {
     let interfaces = netdev::get_interfaces();
     let candidates = interfaces
         .iter()
@@ -37,17 +46,25 @@ pub(crate) fn best() -> Option<(Ipv6Addr, Reach)> {
 
 fn choose(
     candidates: impl Iterator<Item = (Ipv6Addr, Option<Ipv6AddrFlags>)>,
-) -> Option<(Ipv6Addr, Reach)> {
-    let mut best: Option<(Ipv6Addr, Reach)> = None;
+) -> (Vec<Ipv6Addr>, Reach) {
+    let mut best = (Vec::<Ipv6Addr>::new(), Reach::Nowhere);
     for (ip, flags) in candidates {
         let Some(reach) = reach(ip, flags.as_ref()) else {
             continue;
         };
-        if best.is_none_or(|(_, known)| reach > known) {
-            best = Some((ip, reach));
+        if reach > best.1 {
+            best = (vec![ip], reach);
+        } else if reach == best.1 && !best.0.iter().any(|other| network(*other) == network(ip)) {
+            best.0.push(ip);
         }
     }
     best
+}
+
+/// The /64 that it is in.
+fn network(ip: Ipv6Addr) -> u64 {
+    let bits = u128::from(ip) >> 64;
+    u64::try_from(bits).unwrap_or_default()
 }
 
 fn reach(ip: Ipv6Addr, flags: Option<&Ipv6AddrFlags>) -> Option<Reach> {
@@ -85,13 +102,30 @@ mod tests {
         let best = |list: &[(Ipv6Addr, Option<Ipv6AddrFlags>)]| choose(list.iter().copied());
         assert_eq!(
             best(&[link, home, temporary, stable, old]),
-            Some((ip("2a00:1::1"), Reach::Global))
+            (vec![ip("2a00:1::1")], Reach::Global)
         );
         assert_eq!(
             best(&[home, old, temporary]),
-            Some((ip("2a00:1::ffff"), Reach::Temporary))
+            (vec![ip("2a00:1::ffff")], Reach::Temporary)
         );
-        assert_eq!(best(&[old, home]), Some((ip("fd00::2"), Reach::Home)));
-        assert_eq!(best(&[old, unproven, link]), None);
+        assert_eq!(best(&[old, home]), (vec![ip("fd00::2")], Reach::Home));
+        assert_eq!(best(&[old, unproven, link]), (vec![], Reach::Nowhere));
+    }
+
+    #[test]
+    fn each_network_has_one_in_the_order_of_the_system() {
+        let ip = |text: &str| text.parse::<Ipv6Addr>().unwrap();
+        let list = [
+            "2a00:2::5",
+            "fd00::2",
+            "2a00:1::9",
+            "2a00:2::6",
+            "2a00:1::1",
+        ];
+        let list = list.map(|text| (ip(text), None));
+        assert_eq!(
+            choose(list.into_iter()),
+            (vec![ip("2a00:2::5"), ip("2a00:1::9")], Reach::Global)
+        );
     }
 }

@@ -8,13 +8,16 @@ use via6_core::addr::HostPort;
 use crate::failure::Failure;
 
 /// As they are listed in the help.
-const COMMANDS: [&str; 8] = [
-    "host", "join", "relay", "run", "config", "demo", "status", "stop",
+const COMMANDS: [&str; 13] = [
+    "host", "join", "relay", "run", "config", "demo", "status", "invite", "players", "kick", "ban",
+    "unban", "stop",
 ];
 
 const EXAMPLE_RELAY: &str = "for instance: via6 relay tcp '[::]:43325' 127.0.0.1:25565";
 
 const EXAMPLE_CONFIG: &str = "for instance: via6 config check via6.toml";
+
+const EXAMPLE_INVITE: &str = "for instance: via6 invite new --name alice";
 
 /// The parser's error about what was `typed`, as a failure; help and version are of that kind too, as
 /// far as it knows.
@@ -28,8 +31,10 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
     let failure = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Failure::help(&text, 0),
         ErrorKind::MissingRequiredArgument => missing(&argument),
-        // Only `via6 config` has commands below it.
-        ErrorKind::MissingSubcommand => Failure::usage("a word is missing: check or show"),
+        ErrorKind::MissingSubcommand => Failure::usage(match command_of(error) {
+            "invite" => "a word is missing: new, list, show or revoke",
+            _ => "a word is missing: check or show",
+        }),
         // Flags take no value, so it was their variable's.
         ErrorKind::ValueValidation => return bad_variable(name_of(&argument), &value),
         ErrorKind::InvalidSubcommand => {
@@ -48,6 +53,10 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
             let name = written("--splice", "VIA6_SPLICE", typed);
             Failure::usage(format!("cannot read {name}{value}: auto, always or never"))
         }
+        ErrorKind::InvalidValue if name_of(&argument) == "--transport" => {
+            let name = written("--transport", "VIA6_TRANSPORT", typed);
+            Failure::usage(format!("cannot read {name}{value}: auto, quic or tls"))
+        }
         _ => Failure::usage(first_paragraph(&text)),
     };
     failure.hint(match name_of(&argument) {
@@ -61,6 +70,12 @@ pub(crate) fn explain(error: &clap::Error, typed: &[OsString]) -> Failure {
         "<FILE>" if command_of(error).is_empty() => "for instance: via6 run via6.toml".into(),
         "--metrics" => crate::metrics::EXAMPLE.into(),
         "--splice" => "for instance: --splice never".into(),
+        "--transport" => "for instance: --transport tls".into(),
+        "--as" => "for instance: --as Alice".into(),
+        "--dns-name" => "for instance: --dns-name play.example.org".into(),
+        "--name" => "for instance: --name alice".into(),
+        "--uses" => "for instance: --uses 1".into(),
+        "--expires" => "for instance: --expires 7d".into(),
         "--state" => "for instance: --state via6-state".into(),
         _ => example(error),
     })
@@ -125,12 +140,14 @@ fn unknown_command(command: &str, word: &str, text: &str) -> Failure {
     if command == "config" {
         return failure.hint(tip(text).unwrap_or_else(|| EXAMPLE_CONFIG.into()));
     }
+    if command == "invite" {
+        return failure.hint(tip(text).unwrap_or_else(|| EXAMPLE_INVITE.into()));
+    }
     if word.parse::<u16>().is_ok() {
-        return failure.hint(format!("to share a game: via6 host --open {word}"));
+        return failure.hint(format!("to share a game: via6 host {word}"));
     }
     match HostPort::parse_link(word) {
         Ok(link) if word.contains([':', '.']) => failure.hint(format!("try: via6 join '{link}'")),
-        Err(error) if word.starts_with("via6:") => Failure::address("the invite", &error),
         _ => failure.hint(tip(text).unwrap_or_else(|| "see `via6 --help`".into())),
     }
 }
@@ -143,7 +160,7 @@ fn unknown_argument(error: &clap::Error, argument: &str, text: &str) -> Failure 
             Some("the port belongs to the address: via6 join '[2001:db8::1]:43325'".into())
         }
         ("host", number) if number.parse::<u16>().is_ok() => Some(format!(
-            "a game on another computer is one word: via6 host --open HOST:{number}"
+            "a game on another computer is one word: via6 host HOST:{number}"
         )),
         _ => tip(text),
     };
@@ -188,14 +205,33 @@ fn command_of(error: &clap::Error) -> &'static str {
 /// A line to start from, of the command that was meant.
 fn example(error: &clap::Error) -> String {
     match command_of(error) {
-        "host" => "for instance: via6 host --open 25565".into(),
+        "host" => "for instance: via6 host 25565".into(),
         "join" => "for instance: via6 join '[2001:db8::1234]:43325'".into(),
         "relay" => EXAMPLE_RELAY.into(),
         "run" => "for instance: via6 run via6.toml".into(),
         "config" => EXAMPLE_CONFIG.into(),
         "demo" => "see `via6 demo --help`".into(),
         "status" => "for instance: via6 status".into(),
+        "invite" => example_invite(error),
+        "players" => "for instance: via6 players".into(),
+        command @ ("kick" | "ban" | "unban") => format!("for instance: via6 {command} alice"),
         "stop" => "for instance: via6 stop --now".into(),
         _ => "see `via6 --help`".into(),
     }
+}
+
+/// The same, of one of the commands below `via6 invite`.
+fn example_invite(error: &clap::Error) -> String {
+    let usage = error.get(ContextKind::Usage);
+    let usage = usage.map(ToString::to_string).unwrap_or_default();
+    let of = |word: &str| usage.contains(&format!("via6 invite {word}"));
+    let examples = [
+        ("list", "via6 invite list"),
+        ("show", "via6 invite show alice"),
+        ("revoke", "via6 invite revoke alice"),
+    ];
+    let found = examples.iter().find(|(word, _)| of(word));
+    found.map_or(EXAMPLE_INVITE.into(), |(_, line)| {
+        format!("for instance: {line}")
+    })
 }

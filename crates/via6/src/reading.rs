@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches};
+use via6_core::invite::{Invite, PREFIX};
+use via6_core::roster::clean_name;
 
 use crate::args::{Args, Command, Host};
 use crate::config::Source;
@@ -63,6 +65,7 @@ pub(crate) fn read_with(words: &[&str]) -> Result<(Args, Sources), Failure> {
     let typed: Vec<OsString> = std::env::args_os()
         .chain(words.iter().map(OsString::from))
         .collect();
+    let typed = with_command(typed);
     let explain = |error| mistake::explain(&error, &typed);
     let parsed = without_empty_variables(Args::command()).try_get_matches_from(&typed);
     let matches = parsed.map_err(explain)?;
@@ -79,11 +82,46 @@ pub(crate) fn read_with(words: &[&str]) -> Result<(Args, Sources), Failure> {
     Ok((args, sources))
 }
 
+/// `via6 INVITE` is `via6 join INVITE`: what a friend sent may be all that somebody pastes.
+fn with_command(mut typed: Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = typed.get(at) {
+        let word = word.to_string_lossy();
+        if !word.starts_with('-') {
+            let begins = |word: &str| {
+                let word = word.trim_start_matches(['\'', '"', '`', '<', '(']);
+                word.get(..PREFIX.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+            };
+            if begins(&word) || Invite::parse(&word).is_ok() {
+                typed.insert(at, "join".into());
+            }
+            return typed;
+        }
+        // The only flag of all commands that a value follows.
+        at += if word == "--state" { 2 } else { 1 };
+    }
+    typed
+}
+
 /// The same command and all below it.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     command
         .mut_args(without_empty_variable)
         .mut_subcommands(without_empty_variables)
+}
+
+/// What the system calls whoever plays here, or else this computer.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "they are the system's variables, and no flags stand for them"
+)]
+pub(crate) fn login_name() -> String {
+    const NAMES: [&str; 5] = ["USER", "LOGNAME", "USERNAME", "HOSTNAME", "COMPUTERNAME"];
+    let said = NAMES.iter().filter_map(|name| std::env::var(name).ok());
+    let found = said.filter(|name| !name.trim().is_empty()).next();
+    let found = found.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    clean_name(&found.unwrap_or_default())
 }
 
 /// What `via6 --help` prints, as a failure: a script that names no command wanted something else.

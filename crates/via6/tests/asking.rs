@@ -23,6 +23,7 @@ mod remembered;
 
 use std::net::SocketAddr;
 
+use support::game::Game;
 use support::pty::{Screen, Terminal};
 use support::{Ended, PATIENCE, Running, via6};
 
@@ -32,7 +33,7 @@ const FIRST: &str = "via6: play old IPv4 games together over IPv6.
 Do you host the game, or join a friend's?
 
   h      host: the game server runs on this computer, or on another at home
-  j      join: a friend has sent you a line or an address
+  j      join: a friend has sent you a line, an invite or an address
   q      leave
 
 host or join?";
@@ -46,7 +47,7 @@ port?";
 
 const LINE: &str = "
 
-Paste what your friend sent: a line with `via6 join`, or an address.
+Paste what your friend sent: a line with `via6 join`, or what is behind that.
 
 line or address?";
 
@@ -122,6 +123,24 @@ fn to_paste(terminal: &Terminal) -> SocketAddr {
         let (_, after) = screen.history.split_once("pastes this line:")?;
         after.split('\'').nth(1)?.parse().ok()
     })
+}
+
+/// The invite that a host shows. A terminal breaks it where its line ends.
+fn invite(terminal: &Terminal) -> String {
+    terminal.until("an invite", |screen| {
+        let (_, after) = screen.history.split_once("pastes this line:")?;
+        let (line, _) = after.split_once("It leads to")?;
+        let line: String = line.split_whitespace().collect();
+        let at = line.find("via6:1")?;
+        Some(line[at..].to_owned())
+    })
+}
+
+/// A friend plays by an invite.
+fn is_reached_by(invite: &str, game: &Game) {
+    let join = via6(&format!("via6 join {invite} --json")).start();
+    game.is_reached(join.address(), "tcp");
+    join.stop();
 }
 
 /// Ctrl-C while it relays: a clean end, on a clean terminal.

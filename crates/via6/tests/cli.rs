@@ -143,7 +143,7 @@ fn help_is_no_mistake() {
     // Without a word it is help as well, but not what a script wanted.
     let ended = via6("via6").end();
     assert_eq!(ended.code, Some(2));
-    assert!(ended.stdout.contains("via6 host --open 25565"));
+    assert!(ended.stdout.contains("via6 host 25565"));
 }
 
 /// ADDR of join, and the host that is dialled.

@@ -18,6 +18,8 @@ mod carried;
 mod demo;
 #[path = "flags/hosting.rs"]
 mod hosting;
+#[path = "flags/inviting.rs"]
+mod inviting;
 #[path = "flags/metrics.rs"]
 mod metrics;
 #[path = "flags/plain.rs"]
@@ -44,6 +46,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/carried.rs"),
     include_str!("flags/demo.rs"),
     include_str!("flags/hosting.rs"),
+    include_str!("flags/inviting.rs"),
     include_str!("flags/metrics.rs"),
     include_str!("flags/plain.rs"),
     include_str!("flags/splicing.rs"),
@@ -52,6 +55,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/told.rs"),
     include_str!("flags/trusted.rs"),
     include_str!("flags/variables.rs"),
+    include_str!("sealed/flags.rs"),
 ];
 
 /// A flag that is added without a test fails here.
@@ -67,6 +71,14 @@ fn every_flag_and_variable_is_used_by_a_test() {
         "config show",
         "demo",
         "status",
+        "invite new",
+        "invite list",
+        "invite show",
+        "invite revoke",
+        "players",
+        "kick",
+        "ban",
+        "unban",
         "stop",
     ];
     for command in commands {

@@ -166,7 +166,7 @@ fn a_text_beyond_the_bound_is_refused_unread() {
     assert_eq!(
         outcome(&Err(error)),
         "    error: 513 bytes are too long for an address\n    hint: paste it alone; ask the host \
-         for the line that `via6 host --open` prints; it looks like via6 join \
+         for the line that `via6 host` prints; it looks like via6 join \
          '[2001:db8::1]:43325'\n"
     );
 }

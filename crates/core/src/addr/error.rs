@@ -59,7 +59,7 @@ pub enum AddrError {
         text: Excerpt,
     },
     /// An invite of a sealed link, not shown because it lets people in.
-    #[error("this is an invite, and this version of via6 knows only open links")]
+    #[error("this is an invite, and only `via6 join` takes one")]
     Invite,
     /// A pasted `via6 join` line with options.
     #[error("the pasted line has options of its own")]

@@ -10,7 +10,7 @@ use super::host::Host;
 use crate::limits::{DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 
 /// What a joiner who has the wrong thing in hand needs.
-const ASK_HOST: &str = "ask the host for the line that `via6 host --open` prints";
+const ASK_HOST: &str = "ask the host for the line that `via6 host` prints";
 
 /// A game's port in examples: the one that most people have seen.
 const EXAMPLE_GAME_PORT: u16 = 25565;
@@ -29,7 +29,7 @@ impl AddrError {
                 "a piece of it may be missing: copy it again from end to end".to_owned()
             }
             Self::CutShort { purpose, .. } => cut_short(*purpose),
-            Self::Invite => format!("{ASK_HOST}, and paste that"),
+            Self::Invite => "paste it behind `via6 join`".to_owned(),
             Self::PastedOptions => {
                 "run the pasted line as it is, not inside of another `via6 join`".to_owned()
             }

@@ -1,7 +1,7 @@
 //! Recognises an invite of a sealed link without understanding it.
 //!
-//! An invite is a secret: whoever pastes one into a via6 that cannot use it yet must be told so, in
-//! words that do not repeat it. Reading invites is not done here.
+//! An invite is a secret: whoever pastes one where an address belongs must be told so, in words that do not
+//! repeat it. Reading invites is not done here.
 
 /// What invites begin with.
 const PREFIX: &str = "via6:";

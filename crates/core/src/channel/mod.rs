@@ -301,13 +301,39 @@ impl Channel {
         self.told != Some(self.standing())
     }
 
-    /// An end, a lot of bytes, half of the window, or simply its time.
+    /// An end that has come is yet to be told of. If nothing takes that along, it goes when a standing
+    /// would, or when [`hurry`](Self::hurry) says so. False: nothing new.
+    pub fn note_ends(&mut self, now: Instant) -> bool {
+        let is_new = self.tell_at.is_none() && self.has_untold_end();
+        if is_new {
+            self.tell_at = now.checked_add(self.limits.standing_delay);
+        }
+        is_new
+    }
+
+    /// Tells of an end now that would wait. False: there is none.
+    pub fn hurry(&mut self, now: Instant) -> bool {
+        let waits = self.has_untold_end();
+        if waits {
+            self.tell_at = Some(now);
+        }
+        waits
+    }
+
+    fn has_untold_end(&self) -> bool {
+        let standing = self.standing();
+        let ends = |s: &Standing| (s.fin, s.done);
+        self.told.is_some_and(|told| ends(&told) != ends(&standing))
+    }
+
+    /// What the other side waits for, a lot of bytes, half of the window, or simply its time. Nobody waits
+    /// for the word that FIN has come, or that all is done.
     fn must_tell(&self, now: Instant) -> bool {
         let Some(told) = self.told else {
             return true;
         };
         let standing = self.standing();
-        let ends = |s: &Standing| (s.fin, s.reset, s.done, s.deaf);
+        let ends = |s: &Standing| (s.reset, s.deaf);
         ends(&told) != ends(&standing)
             || standing.received - told.received >= self.limits.standing_bytes as u64
             || standing.limit - told.limit >= (self.inbound.window() as u64).div_ceil(2)

@@ -83,6 +83,15 @@ pub const STATE_JOINED_MAX: usize = 16;
 /// Damaged files that are kept, for a person to look at; the oldest is removed.
 pub const STATE_DAMAGED_MAX: usize = 3;
 
+/// Pause between two writes of the players and invites, where nobody waits for it: a player who comes and
+/// goes all the time keeps no disk busy. A process that is killed has forgotten what changed in it.
+pub const ROSTER_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a change of the players and invites may take to be on the disk, a memory card that is busy
+/// otherwise; then whoever made it is told that it is not. The same for the end of a process. Less than
+/// [`CONTROL_CARRY_PATIENCE`], which whoever asked waits.
+pub const ROSTER_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Bytes of one line that is sent to a running via6; longer ones are refused. A relay with a
 /// thousand trusted networks fits.
 pub const CONTROL_REQUEST_BYTES: usize = 64 * 1024;
@@ -114,7 +123,8 @@ pub const CONTROL_QUEUE: usize = 1024;
 /// How long the one who asks waits for an answer: a person waits, and the answer is at hand.
 pub const CONTROL_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The same for work that is handed over: listeners are made first, and a slow disk remembers it.
+/// The same for work that is handed over, where listeners are made first, and for what is to be on a disk,
+/// which may be slow.
 pub const CONTROL_CARRY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long to look for a via6 that has the lock and does not answer. Longer than one may take to end: the

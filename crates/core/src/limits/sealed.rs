@@ -64,6 +64,10 @@ pub const STANDING_BYTES: usize = 64 * 1024;
 /// otherwise.
 pub const STANDING_DELAY: Duration = Duration::from_millis(100);
 
+/// Sessions whose end may wait for [`STANDING_DELAY`] to be told of; with one more, all are told at once. So
+/// those that come and go quickly share packets, and few keep a place among [`LINK_CHANNELS_MAX`] for it.
+pub const ENDS_TOGETHER: usize = 32;
+
 /// Bytes that a channel which has nothing to keep may have allocated.
 pub const CHANNEL_SPARE: usize = 4 * 1024;
 
@@ -98,6 +102,15 @@ pub const LINKS_MAX: usize = 256;
 /// Links of one identity at a time: several computers should not share one, but may.
 pub const LINKS_PER_IDENTITY: usize = 8;
 
+/// Invites that a host remembers: one for each friend, and those that were taken back. At the bound the one
+/// revoked longest ago is forgotten; without any, an expired one that nobody came by; without any, no more is
+/// made.
+pub const INVITES_MAX: usize = 256;
+
+/// Players that a host remembers. At the bound one is forgotten for whom that changes nothing, the one seen
+/// longest ago; without any, somebody new is refused (`full`).
+pub const PLAYERS_MAX: usize = 1024;
+
 /// How long the handshake of a transport may take, on either side.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
@@ -127,6 +140,13 @@ pub const LINK_RETRY: (Duration, Duration) = (Duration::from_millis(250), Durati
 /// How often a joiner looks whether its own address has changed, with a link that has channels or
 /// without: one question to the routing table.
 pub const ADDRESS_LOOK: Duration = Duration::from_secs(1);
+
+/// How often a host looks whether its own addresses have changed: the system lists them in some
+/// milliseconds. Friends who are in hear of it before what they use is gone.
+pub const HOST_ADDRESS_LOOK: Duration = Duration::from_secs(2);
+
+/// How often a host notes who is here: of those it remembers, the ones who play are not forgotten.
+pub const PLAYERS_NOTED: Duration = Duration::from_secs(60);
 
 /// How long the last words on a transport may take to get out.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);

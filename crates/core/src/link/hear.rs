@@ -6,6 +6,7 @@ use super::state::{Answer, Gate};
 use super::{Heard, Link, LinkError, Role};
 use crate::channel::{Channel, Violation};
 use crate::frame::{ChannelId, Closed, Frame, LaneItem, Reset, ServiceId};
+use crate::limits::ENDS_TOGETHER;
 
 impl Link {
     /// A frame came on a stream of the transport of `generation`. An error ends the link.
@@ -144,9 +145,14 @@ impl Link {
                 slot.gate = Gate::Open;
             }
             let heard = act(&mut slot.channel);
-            (heard, slot.channel.deadline())
+            let has_ended = slot.channel.note_ends(now);
+            (heard, slot.channel.deadline(), has_ended)
         });
-        let (heard, deadline) = heard.unwrap_or((Ok(()), None));
+        let (heard, deadline, has_ended) = heard.unwrap_or((Ok(()), None, false));
+        self.untold_ends += usize::from(has_ended);
+        if self.untold_ends >= ENDS_TOGETHER {
+            self.tell_ends(now);
+        }
         self.tell_at = [self.tell_at, deadline].into_iter().flatten().min();
         self.touched.insert(id);
         self.sweep(id, now);

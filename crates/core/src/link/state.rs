@@ -76,6 +76,8 @@ pub struct Link {
     pub(super) small_run: u32,
     /// No standing is due before.
     pub(super) tell_at: Option<Instant>,
+    /// Sessions that have ended since the word of it went to the other side.
+    pub(super) untold_ends: usize,
     kept: usize,
     window: usize,
     /// Its part of what a host has for all links.
@@ -105,6 +107,7 @@ impl Link {
             turns: [None; 2],
             small_run: 0,
             tell_at: None,
+            untold_ends: 0,
             kept: 0,
             window: 0,
             share: usize::MAX,
@@ -356,6 +359,8 @@ impl Link {
             self.end(Closed::Hold, now);
         }
         if self.tell_at.is_some_and(|at| at <= now) {
+            // They all fit one packet.
+            self.tell_ends(now);
             let due = self
                 .slots
                 .iter()
@@ -366,6 +371,16 @@ impl Link {
                 .values()
                 .filter_map(|slot| slot.channel.deadline());
             self.tell_at = later.filter(|at| *at > now).min();
+        }
+    }
+
+    /// Tells of all ends that would still wait.
+    pub(super) fn tell_ends(&mut self, now: Instant) {
+        self.untold_ends = 0;
+        for (id, slot) in &mut self.slots {
+            if slot.channel.hurry(now) {
+                self.ready.insert(*id);
+            }
         }
     }
 

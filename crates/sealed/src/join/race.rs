@@ -218,6 +218,7 @@ fn of_dial(error: &DialError) -> Failed {
 fn of_system(error: &io::Error) -> Failed {
     match error.kind() {
         io::ErrorKind::TimedOut => Failed::Silent,
+        io::ErrorKind::ConnectionRefused => Failed::Refused,
         _ => Failed::System(via6_relay::describe(error)),
     }
 }

@@ -8,12 +8,15 @@ use via6_core::limits::{DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 use super::carried_flags;
 use crate::args::Splice;
 use crate::entry::Entry;
+use crate::link::{Link, Shared, Transport};
 use crate::narrator::Role;
 
 /// The command, without what would be so anyway.
 pub(crate) fn command(entry: &Entry) -> String {
     let usual = match entry.role {
         Role::Host => (Ipv6Addr::UNSPECIFIED.into(), DEFAULT_LINK_PORT),
+        // The games' own ports.
+        Role::Join if !entry.link.is_open() => (Ipv4Addr::LOCALHOST.into(), 0),
         Role::Join => (Ipv4Addr::LOCALHOST.into(), DEFAULT_JOIN_PORT),
         Role::Relay => return command_at(entry, Some(&entry.listen)),
     };
@@ -35,11 +38,17 @@ pub(super) fn command_at(entry: &Entry, listen: Option<&Listen>) -> String {
                 }
                 Some(at) => format!(" --listen '{at}'"),
             };
-            format!("via6 host --open{flags}{place} {}", local_game(entry))
+            let link = if entry.link.is_open() { " --open" } else { "" };
+            format!("via6 host{link}{flags}{place} {}", local_game(entry))
         }
         Role::Join => {
             let place = listen.map(|at| format!(" --listen '{at}'"));
-            format!("via6 join '{upstream}'{flags}{}", place.unwrap_or_default())
+            let host = match entry.link {
+                // The last host, without its invite: that is for whoever has it.
+                Link::Invited(_) => String::new(),
+                _ => format!(" '{upstream}'"),
+            };
+            format!("via6 join{host}{flags}{}", place.unwrap_or_default())
         }
         Role::Relay => {
             let protocol = if entry.carried.tcp { "tcp" } else { "udp" };
@@ -50,20 +59,26 @@ pub(super) fn command_at(entry: &Entry, listen: Option<&Listen>) -> String {
 }
 
 fn flags(entry: &Entry) -> String {
-    let carried = match entry.role {
-        Role::Host | Role::Join => carried_flags(entry.carried),
-        Role::Relay => "",
+    let mut flags = match entry.role {
+        Role::Host | Role::Join => carried_flags(entry.carried).to_owned(),
+        Role::Relay => String::new(),
     };
-    let mut trusted = String::new();
     for network in &entry.trusted {
-        trusted = trusted + " --trust-relay " + &network.to_string();
+        flags = flags + " --trust-relay " + &network.to_string();
     }
-    let splice = match entry.splice {
+    flags += match entry.splice {
         Splice::Auto => "",
         Splice::Always => " --splice always",
         Splice::Never => " --splice never",
     };
-    format!("{carried}{trusted}{splice}")
+    match &entry.link {
+        Link::Shared(Shared { name: Some(name) }) => flags = format!("{flags} --dns-name {name}"),
+        Link::Invited(invited) if invited.transport != Transport::Auto => {
+            flags = format!("{flags} --transport {}", invited.transport.label());
+        }
+        _ => {}
+    }
+    flags
 }
 
 /// The game of a host as a person types it.
@@ -92,6 +107,7 @@ mod tests {
             carried: Protocols::BOTH,
             trusted: Vec::new(),
             splice: Splice::Auto,
+            link: Link::Open,
         }
     }
 

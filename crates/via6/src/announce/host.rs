@@ -64,31 +64,30 @@ fn published(bound: &Bound) -> (IpAddr, Option<(&'static str, &'static str)>) {
         return (ip, None);
     }
     match global_address::best() {
-        Some((ip, Reach::Global)) => (ip.into(), None),
-        Some((ip, Reach::Temporary)) => (
-            ip.into(),
-            Some((
-                "temporary-address",
-                "this computer has only a temporary IPv6 address: the line above works until it \
+        Some((ip, reach)) => (ip.into(), notice(reach)),
+        None => (Ipv6Addr::LOCALHOST.into(), notice(Reach::Nowhere)),
+    }
+}
+
+/// What the person should know of a line that reaches so far.
+pub(super) fn notice(reach: Reach) -> Option<(&'static str, &'static str)> {
+    match reach {
+        Reach::Global => None,
+        Reach::Temporary => Some((
+            "temporary-address",
+            "this computer has only a temporary IPv6 address: the line above works until it \
              changes, usually for a day",
-            )),
-        ),
-        Some((ip, Reach::Home)) => (
-            ip.into(),
-            Some((
-                "no-global-ipv6",
-                "this computer has no global IPv6 address: the line above works inside your own \
+        )),
+        Reach::Home => Some((
+            "no-global-ipv6",
+            "this computer has no global IPv6 address: the line above works inside your own \
              network only. Ask your provider, or look for IPv6 in your router's settings",
-            )),
-        ),
-        None => (
-            Ipv6Addr::LOCALHOST.into(),
-            Some((
-                "no-ipv6",
-                "this computer has no IPv6 address: the line above works on this computer only. \
+        )),
+        Reach::Nowhere => Some((
+            "no-ipv6",
+            "this computer has no IPv6 address: the line above works on this computer only. \
              Look for IPv6 in the network settings and in your router's",
-            )),
-        ),
+        )),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
 
 /// What to type in a game on this computer: a listener on every address is reached by the local
 /// one.
-fn dialled(mut addr: SocketAddr) -> SocketAddr {
+pub(super) fn dialled(mut addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
         addr.set_ip(match addr {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -39,7 +39,7 @@ fn dialled(mut addr: SocketAddr) -> SocketAddr {
 }
 
 /// Why the routing table knows no way to `host`, if it is given as an address.
-fn no_route(host: &HostPort) -> Option<String> {
+pub(super) fn no_route(host: &HostPort) -> Option<String> {
     let Host::V6(ip, None) = host.host else {
         return None;
     };

@@ -4,6 +4,9 @@
 mod command;
 mod host;
 mod join;
+mod sealed;
+
+use std::net::SocketAddr;
 
 use serde_json::json;
 use via6_core::limits::{DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
@@ -11,6 +14,7 @@ use via6_relay::Protocol;
 
 use self::command::command_at;
 pub(crate) use self::command::{command, local_game};
+pub(crate) use self::sealed::{Found, announce_invite, found, joining, moved_house};
 use crate::entry::{Entry, Origin, Protocols};
 use crate::instance::Bound;
 use crate::narrator::{Narrator, Role, protocol_label};
@@ -18,6 +22,10 @@ use crate::narrator::{Narrator, Role, protocol_label};
 /// Tells where an entry listens and what to do with that.
 pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
     match entry.role {
+        // Of one that has changed; the invite is as before.
+        Role::Host if !entry.link.is_open() => {
+            narrator.tell(&format!("sharing {} (TCP) by invite", entry.upstream));
+        }
         Role::Host => host::announce(entry, bound, narrator),
         Role::Join => join::announce(entry, bound, narrator),
         Role::Relay => {
@@ -33,7 +41,7 @@ pub(crate) fn announce(entry: &Entry, bound: &Bound, narrator: &Narrator) {
 /// Tells whether the game of a host is there, which may take some seconds to find out.
 pub(crate) async fn look_for_game(entry: &Entry, narrator: &Narrator) {
     if entry.role == Role::Host {
-        host::report_game(narrator, &entry.upstream, entry.carried).await;
+        host::report_game(narrator, &entry.upstream, entry.carries()).await;
     }
 }
 
@@ -55,12 +63,12 @@ pub(crate) fn elsewhere(entry: &Entry, origin: Origin) -> String {
 }
 
 /// Tells that `port`, which it had the last time, is somebody else's now.
-pub(crate) fn moved(entry: &Entry, port: u16, bound: &Bound, narrator: &Narrator) {
+pub(crate) fn moved(entry: &Entry, port: u16, at: SocketAddr, narrator: &Narrator) {
     let who = match entry.role {
         Role::Host => "your friends need the new line",
         Role::Join | Role::Relay => "your game has to be told",
     };
-    let now = bound.addr.port();
+    let now = at.port();
     let text = format!(
         "another program has port {port}, where this was the last time; it is {now} now, and {who}"
     );

@@ -156,7 +156,7 @@ impl<R: Reader> Dialogue<R> {
         format!(
             "\nDo you host the game, or join a friend's?\n\n  \
              h      host: the game server runs on this computer, or on another at home\n  \
-             j      join: a friend has sent you a line or an address\
+             j      join: a friend has sent you a line, an invite or an address\
              {again}\n  \
              q      leave"
         )
@@ -190,7 +190,8 @@ impl<R: Reader> Dialogue<R> {
                  (Minecraft: 25565. One on another computer: HOST:PORT.)"
                 .to_owned(),
             Question::Line => {
-                "\nPaste what your friend sent: a line with `via6 join`, or an address.".to_owned()
+                "\nPaste what your friend sent: a line with `via6 join`, or what is behind that."
+                    .to_owned()
             }
         };
         Next::Ask(said(text, question))
@@ -223,7 +224,7 @@ impl<R: Reader> Dialogue<R> {
                 None => mistake,
             });
         }
-        match self.reader.read(&["host", "--open", "--", answer]) {
+        match self.reader.read(&["host", "--", answer]) {
             Ok((wanted, shown)) => started(wanted, Some(shown)),
             Err(failure) => self.mistake(&failure),
         }
@@ -310,15 +311,16 @@ fn short(wanted: &Wanted) -> String {
 /// With `shown` it was asked for in words of the command line, else it is the last one again.
 fn started(wanted: Wanted, shown: Option<Shown>) -> Next {
     let entry = &wanted.entry;
+    let who = if entry.link.is_open() {
+        "Anyone who knows the address can reach"
+    } else {
+        "Friends with the invite can reach"
+    };
     let reach = match entry.role {
         Role::Host if entry.upstream.is_loopback() => {
-            "Anyone who knows the address can reach this game, and nothing else on this computer.\n"
-                .to_owned()
+            format!("{who} this game, and nothing else on this computer.\n")
         }
-        Role::Host => format!(
-            "Anyone who knows the address can reach {}, and nothing else at home.\n",
-            entry.upstream
-        ),
+        Role::Host => format!("{who} {}, and nothing else at home.\n", entry.upstream),
         Role::Join | Role::Relay => String::new(),
     };
     let is_again = shown.is_none();

@@ -157,23 +157,30 @@ fn join_words(line: &str, grammar: &impl Grammar) -> Result<Vec<String>, &'stati
 
 /// What may be an address: first those that certainly are.
 fn addresses(lines: &[String]) -> Vec<Vec<String>> {
-    let lines = || lines.iter().map(|line| without_mark(line));
+    let all = lines;
+    let lines = || all.iter().map(|line| without_mark(line));
     let words = || lines().flat_map(|line| line.split(' '));
     let is_address = |text: &&str| text.contains([':', '.']) && HostPort::parse_link(text).is_ok();
     let is_ipv6 = |word: &&str| word.matches(':').count() >= 2;
-    // An invite must be known as one, wherever it is.
-    let invites = lines().filter(|line| HostPort::parse_link(line) == Err(AddrError::Invite));
+    // An invite is one wherever it is, and may stand in several lines.
+    let is_invite = |line: &&str| HostPort::parse_link(line) == Err(AddrError::Invite);
+    if let Some(invite) = lines().find(is_invite) {
+        let whole = all.iter().map(String::as_str).collect::<Vec<_>>();
+        return vec![joined(invite), joined(&whole.join("\n"))];
+    }
     let whole = lines().filter(is_ipv6).filter(is_address);
     let within = words().filter(is_ipv6).map(trimmed).filter(is_address);
     // `hi.` is a name as well.
     let named = lines().filter(is_address);
     let like = lines().filter(|line| line.contains([':', '.']));
-    let all = invites.chain(whole).chain(within).chain(named);
-    let all = all.chain(like).chain(lines());
-    let first = all.take(1);
-    first
-        .map(|text| ["join", "--", text].map(str::to_owned).to_vec())
-        .collect()
+    let all = whole.chain(within).chain(named);
+    let mut all = all.chain(like).chain(lines());
+    all.next().map(joined).into_iter().collect()
+}
+
+/// The words of a `join` of this text.
+fn joined(text: &str) -> Vec<String> {
+    ["join", "--", text].map(str::to_owned).to_vec()
 }
 
 fn trimmed(word: &str) -> &str {

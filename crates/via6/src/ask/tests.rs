@@ -7,11 +7,12 @@ use super::paste::Grammar;
 use crate::args::{Shown, Splice};
 use crate::entry::{Entry, Protocols};
 use crate::failure::Failure;
+use crate::link::{Link, Shared};
 use crate::narrator::Role;
 use crate::status::{EntryStatus, Status};
 use crate::wanted::Wanted;
 
-/// Understands `host --open -- GAME` and `join [--listen ADDR] -- ADDR`.
+/// Understands `host -- GAME` and `join [--listen ADDR] -- ADDR`.
 struct Plain;
 
 const SHOWN: Shown = Shown {
@@ -37,9 +38,11 @@ impl Reader for Plain {
         let at =
             |text: &str| Listen::parse(text).map_err(|error| Failure::address("--listen", &error));
         let entry = match words {
-            ["host", "--open", "--", game] => {
+            ["host", "--", game] => {
                 let game = HostPort::parse_game(game).unwrap();
-                entry(Role::Host, "[::]:43325", &game.to_string())
+                let mut entry = entry(Role::Host, "[::]:43325", &game.to_string());
+                entry.link = Link::Shared(Shared::default());
+                entry
             }
             ["join", flags @ .., "--", _] => {
                 let host = HostPort::parse_link(last);
@@ -65,6 +68,7 @@ fn entry(role: Role, listen: &str, upstream: &str) -> Entry {
         carried: Protocols::BOTH,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 
@@ -109,7 +113,7 @@ const FIRST: &str = "via6: play old IPv4 games together over IPv6.
 Do you host the game, or join a friend's?
 
   h      host: the game server runs on this computer, or on another at home
-  j      join: a friend has sent you a line or an address
+  j      join: a friend has sent you a line, an invite or an address
   q      leave
 
 host or join? ";
@@ -154,7 +158,7 @@ via6 is already running here (host 127.0.0.1:25565); `via6 status` shows it.
 Do you host the game, or join a friend's?
 
   h      host: the game server runs on this computer, or on another at home
-  j      join: a friend has sent you a line or an address
+  j      join: a friend has sent you a line, an invite or an address
   Enter  the last one again: join [2001:db8::1234]:43325
   q      leave
 
@@ -187,8 +191,8 @@ Which port does the game server listen on?
 
 port? 25565
 
-Anyone who knows the address can reach this game, and nothing else on this computer.
-The same without questions: via6 host --open 25565\n\n"
+Friends with the invite can reach this game, and nothing else on this computer.
+The same without questions: via6 host 25565\n\n"
     );
     assert_eq!(
         wanted.unwrap().entry.upstream.to_string(),
@@ -197,8 +201,8 @@ The same without questions: via6 host --open 25565\n\n"
     let (text, wanted) = after_first(&["HOST", "192.168.1.20:7777"]);
     assert!(
         text.ends_with(
-            "Anyone who knows the address can reach 192.168.1.20:7777, and nothing else at home.\n\
-             The same without questions: via6 host --open 192.168.1.20:7777\n\n"
+            "Friends with the invite can reach 192.168.1.20:7777, and nothing else at home.\n\
+             The same without questions: via6 host 192.168.1.20:7777\n\n"
         ),
         "{text}"
     );
@@ -216,7 +220,7 @@ fn a_join_is_begun_after_one_paste() {
         text,
         "j
 
-Paste what your friend sent: a line with `via6 join`, or an address.
+Paste what your friend sent: a line with `via6 join`, or what is behind that.
 
 line or address? via6 join '[2001:db8::1]:5' --listen 127.0.0.1:25565
 
@@ -267,7 +271,7 @@ fn short_ways_are_understood_at_the_first_question() {
 /// An answer, and what is said to it; then the same is asked again.
 #[test]
 fn a_mistake_is_explained_and_asked_again() {
-    let ask_host = "ask the host for the line that `via6 host --open` prints";
+    let ask_host = "ask the host for the line that `via6 host` prints";
     for (before, answer, said) in [
         (None, "", "Nothing was hosted or joined from here yet. Type h to host, j to join, or q to leave.".to_owned()),
         (None, "maybe", "`maybe` is neither. Type h to host, j to join, or q to leave.".into()),
@@ -276,7 +280,7 @@ fn a_mistake_is_explained_and_asked_again() {
         (Some("h"), "0", "cannot read the port: port 0 cannot be dialled\n  a port is a number from 1 to 65535".into()),
         (Some("j"), "", "That was nothing to join. Paste a line or an address; b goes back, q leaves.".into()),
         (Some("j"), "192.0.2.7:25565", format!("cannot read the host's address: 192.0.2.7 is an IPv4 address; a via6 link runs over IPv6\n  {ask_host}; if it must be IPv4: via6 relay tcp 127.0.0.1:46666 192.0.2.7:25565")),
-        (Some("j"), "via6:AbCdEfGhIjKlMnOp", format!("cannot read the host's address: this is an invite, and this version of via6 knows only open links\n  {ask_host}, and paste that")),
+        (Some("j"), "via6:AbCdEfGhIjKlMnOp", "cannot read the host's address: this is an invite, and only `via6 join` takes one\n  paste it behind `via6 join`".into()),
         (Some("j"), "via6 host --open 22", "cannot take `via6 host` from here: only `via6 join` lines are run\n  if you know what it does, leave with q and run it yourself".into()),
         (Some("j"), "via6 join '[::1]:5' --state x", "cannot take --state from a pasted line\n  paste it without, or leave with q and run it yourself".into()),
     ] {

@@ -63,13 +63,16 @@ pub(super) async fn alongside<T>(
     };
     let (mut work, mut beside) = (std::pin::pin!(work), std::pin::pin!(beside));
     let done = tokio::select! {
-        done = &mut work => done,
+        done = &mut work => {
+            over.cancel();
+            // Those who wait for the end are told; how long that takes is bounded by the server itself.
+            let _ = timeout(CONTROL_REPLY_TIME, beside).await;
+            done
+        }
         // It ends only when told to.
-        () = &mut beside => return work.await,
+        () = &mut beside => work.await,
     };
-    over.cancel();
-    // Those who wait for the end are told; how long that takes is bounded by the server itself.
-    let _ = timeout(CONTROL_REPLY_TIME, beside).await;
+    home.close().await;
     done
 }
 

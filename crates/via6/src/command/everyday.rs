@@ -198,14 +198,14 @@ impl Everyday<'_> {
         held: Option<(&Folder, Arc<Lock>)>,
         wish: &Shutdown,
     ) -> Result<(), Failure> {
-        let instance = Instance::start(wish)?;
+        let process = Arc::new(self.narrator());
+        let home = Home::open(held, Arc::clone(&process));
+        let instance = Instance::start(wish, Arc::clone(&home))?;
         // Before anything is announced that would then not come about.
         let metrics = self.metrics.as_ref();
         let metrics = metrics
             .map(|at| metrics::Bound::new(at, Origin::Command, [&self.entry]))
             .transpose()?;
-        let process = Arc::new(self.narrator());
-        let home = Home::open(held, Arc::clone(&process));
         let asked = Asked {
             origin: Origin::Command,
             sink: Arc::clone(self.output) as Arc<dyn Sink>,

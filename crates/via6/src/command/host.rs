@@ -2,37 +2,71 @@
 
 use std::net::Ipv6Addr;
 
-use via6_core::addr::{HostPort, Listen};
-use via6_core::limits::DEFAULT_LINK_PORT;
+use via6_core::addr::{DnsName, HostPort, Listen};
+use via6_core::invite::InviteError;
+use via6_core::limits::{DEFAULT_LINK_PORT, INVITE_NAME_MAX};
 
 use super::{listen_address, trusted};
 use crate::args::Host;
 use crate::entry::{Entry, Protocols};
 use crate::failure::Failure;
+use crate::link::{Link, Shared};
 use crate::narrator::Role;
 use crate::reading::Sources;
 
 pub(super) fn entry(typed: &Host, sources: &Sources) -> Result<Entry, Failure> {
     let game = HostPort::parse_game(&typed.game)
         .map_err(|error| Failure::address(sources.name("game", "GAME", "VIA6_GAME"), &error))?;
-    if !typed.open {
+    let name = dns_name(typed, sources)?;
+    let carried = Protocols::asked(typed.carried.tcp, typed.carried.udp);
+    if typed.open && name.is_some() {
+        let what = sources.name("dns_name", "--dns-name", "VIA6_DNS_NAME");
         return Err(Failure::usage(format!(
-            "cannot share {game} by invite: this via6 has no sealed links yet"
+            "cannot use {what} of an open host: it has no invite for the name to be in"
         ))
-        .hint(format!(
-            "share it with anyone who knows the address: via6 host --open {}",
-            typed.game.trim()
-        )));
+        .hint("friends can type the name: via6 join NAME"));
+    }
+    if !typed.open {
+        check_sealed(carried, typed.game.trim())?;
     }
     Ok(Entry {
         name: "host".into(),
         role: Role::Host,
         listen: listen_at(typed, sources)?,
         upstream: game,
-        carried: Protocols::asked(typed.carried.tcp, typed.carried.udp),
+        carried,
         trusted: trusted(&typed.trusted, sources)?,
         splice: typed.passing.splice(),
+        link: if typed.open {
+            Link::Open
+        } else {
+            Link::Shared(Shared { name })
+        },
     })
+}
+
+/// Nobody shall find out by playing that a game has no link for its UDP.
+fn check_sealed(carried: Protocols, game: &str) -> Result<(), Failure> {
+    if carried.tcp {
+        return Ok(());
+    }
+    let message = "cannot carry UDP alone by invite: sealed links carry TCP only so far";
+    Err(Failure::usage(message).hint(format!(
+        "share it with anyone who knows the address: via6 host --open --udp {game}"
+    )))
+}
+
+fn dns_name(typed: &Host, sources: &Sources) -> Result<Option<DnsName>, Failure> {
+    let what = sources.name("dns_name", "--dns-name", "VIA6_DNS_NAME");
+    let Some(text) = &typed.dns_name else {
+        return Ok(None);
+    };
+    let name = DnsName::parse(text.trim()).map_err(|error| Failure::address(what, &error))?;
+    if name.as_str().len() > INVITE_NAME_MAX {
+        let error = InviteError::LongName { name };
+        return Err(Failure::usage(format!("cannot read {what}: {error}")).hint(error.hint()));
+    }
+    Ok(Some(name))
 }
 
 fn listen_at(typed: &Host, sources: &Sources) -> Result<Listen, Failure> {

@@ -2,12 +2,14 @@
 
 mod alongside;
 mod asking;
+mod columns;
 mod config;
 mod demo;
 mod everyday;
 mod host;
 mod join;
 mod relay;
+mod roster;
 mod run;
 mod status;
 mod stop;
@@ -36,6 +38,13 @@ pub(crate) async fn run(
     match &args.command {
         Some(Command::Status) => return status::run(&args, output).await,
         Some(Command::Stop(typed)) => return stop::run(typed, &args, output).await,
+        Some(
+            command @ (Command::Invite(_)
+            | Command::Players
+            | Command::Kick(_)
+            | Command::Ban(_)
+            | Command::Unban(_)),
+        ) => return roster::run(command, &args, sources, output).await,
         Some(Command::Config(config)) => {
             return config::run(&config.action, args.shown, sources, output);
         }

@@ -6,6 +6,7 @@ use super::{listen_address, trusted};
 use crate::args::{Protocol, Relay};
 use crate::entry::{Entry, Protocols};
 use crate::failure::Failure;
+use crate::link::Link;
 use crate::narrator::Role;
 use crate::reading::Sources;
 
@@ -26,6 +27,7 @@ pub(super) fn entry(typed: &Relay, sources: &Sources) -> Result<Entry, Failure> 
         carried: Protocols { tcp, udp: !tcp },
         trusted: trusted(&typed.trusted, sources)?,
         splice: typed.passing.splice(),
+        link: Link::Open,
     })
 }
 

@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
                 .map(|(folder, lock)| (folder, Arc::clone(lock))),
             Arc::clone(&process),
         );
-        let instance = Instance::start(wish)?;
+        let instance = Instance::start(wish, Arc::clone(&home))?;
         let mut running = Running {
             run: self,
             instance: &instance,

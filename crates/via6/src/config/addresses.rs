@@ -3,7 +3,9 @@
 
 use toml::Spanned;
 use toml::de::DeValue;
-use via6_core::addr::{AddrError, HostPort, Listen, Network};
+use via6_core::addr::{AddrError, DnsName, HostPort, Listen, Network};
+use via6_core::invite::{Invite, InviteError};
+use via6_core::limits::INVITE_NAME_MAX;
 
 use super::keys::Takes;
 use super::section::{Placed, Reader, Section, placed};
@@ -24,6 +26,9 @@ impl Reader<'_> {
                 let hint = match &error {
                     AddrError::PastedOptions => {
                         Some("write its options as keys: `listen`, `tcp`, `udp`".into())
+                    }
+                    AddrError::Invite if key == "host" => {
+                        Some("an invite has a key of its own: invite = \"via6:1…\"".into())
                     }
                     error => error.hint(),
                 };
@@ -88,6 +93,38 @@ impl Reader<'_> {
         };
         let asked = (tcp || udp).then_some((tcp, udp));
         Some((self.address("host", read)?, asked))
+    }
+
+    /// The invite of a host, alone or in whatever was sent.
+    pub(super) fn invite(&mut self, section: &Section<'_>) -> Option<Placed<Invite>> {
+        let text = self.text(section, "invite", false)?;
+        match Invite::parse(&text.value) {
+            Ok(value) => Some(Placed {
+                value,
+                place: text.place,
+            }),
+            Err(error) => {
+                let message = format!("cannot read `invite`: {error}");
+                self.found
+                    .hint(text.place, message, error.hint().to_owned());
+                None
+            }
+        }
+    }
+
+    /// The DNS name of a host.
+    pub(super) fn dns_name(&mut self, section: &Section<'_>) -> Option<Placed<DnsName>> {
+        const KEY: &str = "dns-name";
+        let text = self.text(section, KEY, false)?;
+        let read = self.address(KEY, text.map(|text| DnsName::parse(text.trim())))?;
+        if read.value.as_str().len() > INVITE_NAME_MAX {
+            let error = InviteError::LongName { name: read.value };
+            let message = format!("cannot read `{KEY}`: {error}");
+            self.found
+                .hint(read.place, message, error.hint().to_owned());
+            return None;
+        }
+        Some(read)
     }
 
     pub(super) fn networks(&mut self, section: &Section<'_>) -> Option<Placed<Vec<Network>>> {

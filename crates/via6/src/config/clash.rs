@@ -7,6 +7,7 @@ use via6_core::addr::{Host, HostPort, Listen};
 use super::entries::Draft;
 use super::section::{Placed, Reader};
 use crate::entry::Protocols;
+use crate::link::Link;
 use crate::narrator::Role;
 
 /// Something that listens.
@@ -41,12 +42,25 @@ impl Place<'_> {
     }
 }
 
+/// What listens for an entry: a sealed host has its one port for both transports.
+pub(super) fn listens_for(link: &Link, carried: Protocols) -> Protocols {
+    match link {
+        Link::Open => carried,
+        Link::Shared(_) => Protocols::BOTH,
+        Link::Invited(_) => Protocols::TCP,
+    }
+}
+
 impl Draft {
     fn place(&self) -> Option<Place<'_>> {
         Some(Place {
             listen: &self.listen.as_ref()?.value,
-            carried: self.carried,
+            carried: listens_for(self.link.as_ref()?, self.carried),
         })
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.link, Some(Link::Shared(_)))
     }
 }
 
@@ -54,6 +68,7 @@ impl Draft {
 pub(super) fn check(reader: &mut Reader<'_>, drafts: &[Draft], metrics: Option<&Placed<Listen>>) {
     for (index, draft) in drafts.iter().enumerate() {
         let before = drafts.get(..index).unwrap_or_default();
+        check_one_port(reader, draft, before);
         check_listening(reader, draft, before, drafts, metrics);
         check_circle(reader, drafts, index);
     }
@@ -78,6 +93,35 @@ pub(super) fn check(reader: &mut Reader<'_>, drafts: &[Draft], metrics: Option<&
     }
 }
 
+/// All games of a host are shared on one port, under one name. Who says nothing goes along.
+fn check_one_port(reader: &mut Reader<'_>, draft: &Draft, before: &[Draft]) {
+    let mut hosts = before.iter().filter(|other| other.is_shared());
+    let (true, Some(first)) = (draft.is_shared(), hosts.next()) else {
+        return;
+    };
+    if let (Some(own), Some(other)) = (&draft.listen, &first.listen)
+        && own.value != other.value
+    {
+        let message = format!(
+            "{} is shared on {}, and {} in line {} on {}: all games of a host go through one port",
+            draft.title, own.value, first.title, first.line, other.value
+        );
+        let hint = "leave `port` and `listen` out of all but the first".to_owned();
+        reader.found.hint(own.place.clone(), message, hint);
+    }
+    if let (Some(Link::Shared(own)), Some(Link::Shared(other))) = (&draft.link, &first.link)
+        && let (Some(own), Some(other)) = (&own.name, &other.name)
+        && own != other
+    {
+        let message = format!(
+            "a host has one name, and {} in line {} calls it {other}",
+            first.title, first.line
+        );
+        let hint = "leave `dns-name` out of all but the first".to_owned();
+        reader.found.hint(draft.place.clone(), message, hint);
+    }
+}
+
 fn check_listening(
     reader: &mut Reader<'_>,
     draft: &Draft,
@@ -88,7 +132,10 @@ fn check_listening(
     let (Some(place), Some(written)) = (draft.place(), &draft.listen) else {
         return;
     };
-    let taken = before.iter().find_map(|other| {
+    // Those of one host have one port, which is looked at by itself.
+    let others = before.iter();
+    let mut others = others.filter(|other| !(draft.is_shared() && other.is_shared()));
+    let taken = others.find_map(|other| {
         let at = other.place()?;
         Some((place.in_common(&at)?, other, at.listen))
     });
@@ -203,6 +250,7 @@ fn tell_circle(reader: &mut Reader<'_>, drafts: &[Draft], way: &[usize]) {
     let target = &upstream.value;
     let key = match first.role {
         Role::Host => "game",
+        Role::Join if first.link != Some(Link::Open) => "invite",
         Role::Join => "host",
         Role::Relay => "target",
     };

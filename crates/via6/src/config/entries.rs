@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use via6_core::addr::{Excerpt, HostPort, Listen, Network};
+use via6_core::invite::Invite;
 use via6_core::limits::{CONFIG_ENTRIES_MAX, DEFAULT_JOIN_PORT, DEFAULT_LINK_PORT};
 
 use super::addresses::Asked;
@@ -17,7 +18,9 @@ use super::syntax::body_end;
 use super::{Origins, Settings, Source, Sourced};
 use crate::args::{Protocol, Splice};
 use crate::entry::{Entry, Protocols, check_name};
+use crate::link::{Invited, Link, Shared, Transport, first_place};
 use crate::narrator::Role;
+use crate::reading;
 
 /// An entry as far as it could be read.
 pub(super) struct Draft {
@@ -35,10 +38,17 @@ pub(super) struct Draft {
     pub(super) by_port: bool,
     trusted: Vec<Network>,
     splice: Splice,
+    /// `None`: it could not be read, which was told.
+    pub(super) link: Option<Link>,
     origins: Origins,
 }
 
 impl Draft {
+    /// The file says where it listens.
+    pub(super) fn says_where(&self) -> bool {
+        self.origins.listen != Source::Default
+    }
+
     /// Complete, or something is missing that was told as a problem.
     pub(super) fn finish(self) -> Option<Settings> {
         let entry = Entry {
@@ -49,6 +59,7 @@ impl Draft {
             carried: self.carried,
             trusted: self.trusted,
             splice: self.splice,
+            link: self.link?,
         };
         Some(Settings {
             entry,
@@ -87,7 +98,23 @@ pub(super) fn read(reader: &mut Reader<'_>, top: &DeTable<'_>) -> Vec<Draft> {
         reader.found.hint(draft.place.clone(), message, hint);
     }
     check_names(reader, &drafts);
+    share_one_port(&mut drafts);
     drafts
+}
+
+/// Those that are shared by invite go through one port: where one says it, the others go along.
+fn share_one_port(drafts: &mut [Draft]) {
+    let says = |draft: &&Draft| draft.is_shared() && draft.says_where();
+    let Some(listen) = drafts.iter().find(says).and_then(|one| one.listen.clone()) else {
+        return;
+    };
+    for draft in drafts {
+        if draft.is_shared() && !draft.says_where() {
+            let place = draft.place.clone();
+            let value = listen.value.clone();
+            draft.listen = Some(Placed { value, place });
+        }
+    }
 }
 
 fn no_name(reader: &mut Reader<'_>, role: Role, place: Range<usize>) {
@@ -144,20 +171,36 @@ fn read_one(
 ) -> Draft {
     let required: &[&str] = match role {
         Role::Host => &["game"],
-        Role::Join => &["host"],
+        Role::Join if reader.has(section, "host") => &[],
+        Role::Join => &["invite"],
         Role::Relay => &["protocol", "listen", "target"],
     };
     reader.check_missing(section, required);
-    let (upstream, pasted) = upstream(reader, role, section);
-    let open = match role {
-        Role::Host => check_open(reader, section, upstream.as_ref()),
-        Role::Join | Role::Relay => Source::Default,
-    };
-    let (listen, by_port, listen_source) = listen(reader, role, section);
+    let Way {
+        upstream,
+        pasted,
+        link,
+        mut origins,
+    } = way(reader, role, section);
+    let (listen, by_port, listen_source) = listen(reader, role, section, link.as_ref());
     let (tcp, udp) = match role {
         Role::Relay => protocol(reader, section),
         Role::Host | Role::Join => carried(reader, section, pasted),
     };
+    let is_open = link.as_ref().is_some_and(Link::is_open);
+    if !is_open && !tcp.value {
+        let message = format!(
+            "{} carries UDP alone, and sealed links carry TCP only so far",
+            section.title
+        );
+        let hint = match role {
+            Role::Host => "share it with anyone who knows the address: open = true",
+            Role::Join | Role::Relay => "ask the host to share the game with open = true",
+        };
+        let place = section.table.get("udp").or(section.table.get("tcp"));
+        let place = place.map_or(section.place.clone(), Spanned::span);
+        reader.found.hint(place, message, hint.to_owned());
+    }
     let trusted = reader
         .networks(section)
         .map(|networks| reader.sourced(networks))
@@ -169,9 +212,12 @@ fn read_one(
         },
         |splice| reader.sourced(splice),
     );
-    let upstream_source = upstream.as_ref().map_or(Source::Default, |upstream| {
+    origins.upstream = upstream.as_ref().map_or(Source::Default, |upstream| {
         reader.sourced(upstream.clone()).source
     });
+    origins.listen = listen_source;
+    (origins.tcp, origins.udp) = (tcp.source, udp.source);
+    (origins.trusted, origins.splice) = (trusted.source, splice.source);
     Draft {
         title: section.title.clone(),
         place: section.place.clone(),
@@ -188,59 +234,134 @@ fn read_one(
         by_port,
         trusted: trusted.value,
         splice: splice.value,
-        origins: Origins {
-            listen: listen_source,
-            upstream: upstream_source,
-            open,
-            tcp: tcp.source,
-            udp: udp.source,
-            trusted: trusted.source,
-            splice: splice.source,
-        },
+        link,
+        origins,
     }
 }
 
 type Upstream = Option<Placed<HostPort>>;
 
-/// Where the entry leads, and which protocols a pasted line asks for.
-fn upstream(
-    reader: &mut Reader<'_>,
-    role: Role,
-    section: &Section<'_>,
-) -> (Upstream, Option<Asked>) {
-    match role {
-        Role::Host => (reader.game(section), None),
-        Role::Join => reader
-            .link(section)
-            .map_or((None, None), |(host, asked)| (Some(host), asked)),
-        Role::Relay => (reader.target(section), None),
+/// Where the entry leads, and how.
+struct Way {
+    upstream: Upstream,
+    /// Which protocols a pasted line asks for.
+    pasted: Option<Asked>,
+    link: Option<Link>,
+    origins: Origins,
+}
+
+fn way(reader: &mut Reader<'_>, role: Role, section: &Section<'_>) -> Way {
+    let mut origins = Origins::default();
+    let (mut pasted, mut link) = (None, Some(Link::Open));
+    let upstream = match role {
+        Role::Host => {
+            link = Some(shared(reader, section, &mut origins));
+            reader.game(section)
+        }
+        Role::Join if is_by_invite(reader, section) => {
+            check_one_host(reader, section);
+            let invite = reader.invite(section);
+            link = None;
+            invite.map(|invite| {
+                let place = invite.place.clone();
+                let value = first_place(&invite.value);
+                link = Some(invited(reader, section, invite.value, &mut origins));
+                Placed { value, place }
+            })
+        }
+        Role::Join => {
+            check_sealed_keys(reader, section);
+            let found = reader.link(section);
+            found.map(|(host, asked)| {
+                pasted = asked;
+                host
+            })
+        }
+        Role::Relay => reader.target(section),
+    };
+    Way {
+        upstream,
+        pasted,
+        link,
+        origins,
     }
 }
 
-/// There are no sealed links yet, and nobody shall open a game to everybody without saying so.
-fn check_open(
+/// The link of a host: sealed, unless it says that anybody may come.
+fn shared(reader: &mut Reader<'_>, section: &Section<'_>, origins: &mut Origins) -> Link {
+    let open = reader.yes_no(section, "open");
+    let name = reader.dns_name(section);
+    let is_open = open.as_ref().is_some_and(|open| open.value);
+    if let Some(open) = open {
+        origins.open = reader.sourced(open).source;
+    }
+    if let (true, Some((key, _))) = (is_open, section.table.get_key_value("dns-name")) {
+        let message = "`dns-name` is for invites, and an open host has none";
+        let hint = "friends can type the name: via6 join NAME".to_owned();
+        reader.found.hint(key.span(), message, hint);
+    }
+    if is_open {
+        return Link::Open;
+    }
+    let name = name.map(|name| reader.sourced(name));
+    origins.dns_name = name.as_ref().map_or(Source::Default, |name| name.source);
+    Link::Shared(Shared {
+        name: name.map(|name| name.value),
+    })
+}
+
+fn invited(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
-    game: Option<&Placed<HostPort>>,
-) -> Source {
-    let told = reader.has(section, "open");
-    let place = match reader.yes_no(section, "open") {
-        Some(open) if open.value => return reader.sourced(open).source,
-        Some(open) => open.place,
-        None if told => return Source::Default,
-        None => section.place.clone(),
-    };
-    let game = game.map_or("this game".to_owned(), |game| game.value.to_string());
-    let message = format!("cannot share {game} by invite: this via6 has no sealed links yet");
-    let hint = "share it with anyone who knows the address: open = true".to_owned();
-    reader.found.hint(place, message, hint);
-    Source::Default
+    invite: Invite,
+    origins: &mut Origins,
+) -> Link {
+    let player = reader.player(section).map(|name| reader.sourced(name));
+    let transport = reader.transport(section);
+    let transport = transport.map(|transport| reader.sourced(transport));
+    origins.player = player.as_ref().map_or(Source::Default, |name| name.source);
+    origins.transport = transport.map_or(Source::Default, |one| one.source);
+    Link::Invited(Box::new(Invited {
+        invite,
+        player: player.map_or_else(reading::login_name, |name| name.value),
+        transport: transport.map_or_else(Transport::default, |one| one.value),
+    }))
+}
+
+/// Whether a join has an invite, be it in a line that cannot be read.
+fn is_by_invite(reader: &Reader<'_>, section: &Section<'_>) -> bool {
+    let has = |key| section.table.contains_key(key);
+    has("invite") || (!has("host") && reader.has(section, "invite"))
+}
+
+/// A join leads to one host.
+fn check_one_host(reader: &mut Reader<'_>, section: &Section<'_>) {
+    if let Some((key, _)) = section.table.get_key_value("host") {
+        let message = "`invite` and `host` cannot be used together";
+        let hint = "the invite says where the host is; leave `host` out".to_owned();
+        reader.found.hint(key.span(), message, hint);
+    }
+}
+
+/// What is said of an invite's link says nothing of an open one.
+fn check_sealed_keys(reader: &mut Reader<'_>, section: &Section<'_>) {
+    if !section.table.contains_key("host") {
+        return;
+    }
+    for name in ["as", "transport"] {
+        if let Some((key, _)) = section.table.get_key_value(name) {
+            let message = format!("`{name}` is for invites, and {} has none", section.title);
+            let hint = format!("leave `{name}` out");
+            reader.found.hint(key.span(), message, hint);
+        }
+    }
 }
 
 fn listen(
     reader: &mut Reader<'_>,
     role: Role,
     section: &Section<'_>,
+    link: Option<&Link>,
 ) -> (Option<Placed<Listen>>, bool, Source) {
     let has = |key| section.table.contains_key(key);
     if role == Role::Host && has("port") {
@@ -264,7 +385,11 @@ fn listen(
     }
     let default = match role {
         Role::Host => at(Ipv6Addr::UNSPECIFIED.into(), DEFAULT_LINK_PORT),
-        Role::Join => at(Ipv4Addr::LOCALHOST.into(), DEFAULT_JOIN_PORT),
+        Role::Join => match link {
+            Some(Link::Open) => at(Ipv4Addr::LOCALHOST.into(), DEFAULT_JOIN_PORT),
+            // The games' own ports.
+            _ => at(Ipv4Addr::LOCALHOST.into(), 0),
+        },
         Role::Relay => return (None, false, Source::Default),
     };
     // What it says of that cannot be read, and was told.

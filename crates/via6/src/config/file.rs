@@ -11,7 +11,7 @@ use via6_relay::describe;
 use crate::failure::Failure;
 
 /// The least that a file has to say.
-pub(super) const LEAST: &str = "[host.minecraft]\ngame = 25565\nopen = true";
+pub(super) const LEAST: &str = "[host.minecraft]\ngame = 25565";
 
 const SAVE_AS_UTF8: &str = "save it as UTF-8: in Notepad, File, Save as, Encoding; in PowerShell, \
                             write it with `Set-Content -Encoding utf8` instead of `>`";

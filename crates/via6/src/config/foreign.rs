@@ -40,6 +40,7 @@ pub(super) const HOST: Words = &[
         "listen-port bind-port remote-port remoteport public-port ipv6-port",
     ),
     ("open", "public"),
+    ("dns-name", "domain dns hostname host-name fqdn"),
     (
         "`tcp = true` or `udp = true` says what is carried; without either both are",
         PROTOCOL,
@@ -48,10 +49,12 @@ pub(super) const HOST: Words = &[
 ];
 
 pub(super) const JOIN: Words = &[
+    ("invite", "invitation ticket token key"),
+    ("as", "player nick nickname user username"),
     (
         "host",
         "server remote remote-addr remoteaddr address addr target peer upstream connect to \
-         invite server-addr serveraddr backend game",
+         server-addr serveraddr backend game",
     ),
     (
         "listen",
@@ -64,7 +67,7 @@ pub(super) const JOIN: Words = &[
     ),
     (
         "`tcp = true` or `udp = true` says what is carried; without either both are",
-        PROTOCOL,
+        "protocol proto protocols type mode",
     ),
     (
         "only a host and a relay trust relays: they see who comes in",

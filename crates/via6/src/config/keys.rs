@@ -2,7 +2,7 @@
 //! `docs/reference/config.md` has the same keys, and a test that compares the two.
 
 use super::foreign;
-use super::suggest::{nearest, plain};
+use crate::suggest::{nearest, plain};
 
 /// What the value of a key is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +19,13 @@ pub(super) enum Takes {
     Networks,
     Protocol,
     Splice,
+    /// The invite of a host: a secret.
+    Invite,
+    /// A DNS name.
+    Name,
+    /// What somebody is called.
+    Player,
+    Transport,
 }
 
 impl Takes {
@@ -36,6 +43,10 @@ impl Takes {
             Self::Networks => "an address in quotes, or a list of them",
             Self::Protocol => "\"tcp\" or \"udp\"",
             Self::Splice => "\"auto\", \"always\" or \"never\"",
+            Self::Invite => "an invite in quotes",
+            Self::Name => "a DNS name in quotes",
+            Self::Player => "a name in quotes",
+            Self::Transport => "\"auto\", \"quic\" or \"tls\"",
         }
     }
 
@@ -99,6 +110,7 @@ pub(super) const HOST: Kind = Kind {
     keys: &[
         key("game", Takes::Game, "25565"),
         key("open", Takes::YesNo, "true"),
+        key("dns-name", Takes::Name, "\"play.example.org\""),
         key("port", Takes::Port, "43326"),
         key("listen", Takes::Listen, "\"[::]:43326\""),
         TCP,
@@ -111,7 +123,10 @@ pub(super) const HOST: Kind = Kind {
 
 pub(super) const JOIN: Kind = Kind {
     keys: &[
+        key("invite", Takes::Invite, "\"via6:1…\""),
         key("host", Takes::Link, "\"[2001:db8::1234]:43325\""),
+        key("as", Takes::Player, "\"Alice\""),
+        key("transport", Takes::Transport, "\"tls\""),
         key("listen", Takes::Listen, "\"127.0.0.1:46667\""),
         TCP,
         UDP,

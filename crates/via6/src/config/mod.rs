@@ -20,7 +20,6 @@ mod problem;
 mod resolve;
 mod section;
 mod show;
-mod suggest;
 mod syntax;
 mod text;
 
@@ -91,12 +90,16 @@ pub(crate) struct Settings {
 }
 
 /// Where the values of an entry come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Origins {
     listen: Source,
     upstream: Source,
     /// Of a host.
     open: Source,
+    dns_name: Source,
+    /// Of a join by invite.
+    player: Source,
+    transport: Source,
     tcp: Source,
     udp: Source,
     trusted: Source,

@@ -3,7 +3,7 @@
 
 use via6_core::addr::Listen;
 
-use super::clash::{METRICS, Place};
+use super::clash::{METRICS, Place, listens_for};
 use super::{Config, Settings, Source, Sourced};
 use crate::args::{Run, Shown, Splice};
 use crate::entry::Entry;
@@ -212,7 +212,7 @@ fn check_metrics(metrics: &Sourced<Listen>, settings: &[Settings]) -> Result<(),
     let taken = settings.iter().find(|settings| {
         let place = Place {
             listen: &settings.entry.listen,
-            carried: settings.entry.carried,
+            carried: listens_for(&settings.entry.link, settings.entry.carried),
         };
         place.in_common(&own).is_some()
     });

@@ -6,14 +6,16 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use via6_core::addr::{Excerpt, Listen};
+use via6_core::roster::clean_name;
 
 use super::keys::{Key, Kind, Meant, TABLES, TOP, Takes};
 use super::problem::Found;
-use super::suggest::nearest;
 use super::syntax::Broken;
 use super::text::Text;
 use super::{Source, Sourced};
 use crate::args::{Protocol, Splice};
+use crate::link::Transport;
+use crate::suggest::nearest;
 
 /// What all tables of a file are read with.
 pub(super) struct Reader<'t> {
@@ -274,6 +276,18 @@ impl Reader<'_> {
         self.word(section, "splice", &words)
     }
 
+    pub(super) fn transport(&mut self, section: &Section<'_>) -> Option<Placed<Transport>> {
+        let words = [Transport::Auto, Transport::Quic, Transport::Tls];
+        let words = words.map(|transport| (transport.label(), transport));
+        self.word(section, "transport", &words)
+    }
+
+    /// What a player is called: cleaned, never refused.
+    pub(super) fn player(&mut self, section: &Section<'_>) -> Option<Placed<String>> {
+        let text = self.text(section, "as", false)?;
+        Some(text.map(|text| clean_name(&text)))
+    }
+
     /// One of a few words.
     fn word<T: Copy>(
         &mut self,
@@ -305,7 +319,12 @@ impl Reader<'_> {
 fn misplaced_table(name: &str, value: &DeValue<'_>) -> Option<String> {
     let mut below = "NAME";
     if let DeValue::Table(table) = value {
-        for (key, role) in [("game", "host"), ("host", "join"), ("target", "relay")] {
+        for (key, role) in [
+            ("game", "host"),
+            ("invite", "join"),
+            ("host", "join"),
+            ("target", "relay"),
+        ] {
             if table.contains_key(key) {
                 return Some(format!("did you mean `[{role}.{name}]`?"));
             }

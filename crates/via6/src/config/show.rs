@@ -1,5 +1,5 @@
 //! What a file comes to: as TOML that means the same, each line with its source, or as an object.
-//! What is shown and used again as a file is resolved to the same.
+//! What is shown and used again as a file is resolved to the same, once the invites are put back in.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,11 @@ use super::entries::header;
 use super::resolve::Resolved;
 use super::{Settings, Source};
 use crate::args::Splice;
+use crate::link::Link;
 use crate::narrator::Role;
+
+/// In the place of an invite, which lets in whoever reads it.
+const MASKED: &str = "via6:1…";
 
 /// One value with its source, or the head of a table.
 struct Row {
@@ -112,14 +116,25 @@ impl Settings {
         match entry.role {
             Role::Host => {
                 rows.push(row("game", upstream, origins.upstream));
-                // Nothing else is read, so it was there.
-                rows.push(row("open", true, origins.open));
+                rows.push(row("open", entry.link.is_open(), origins.open));
+                if let Link::Shared(shared) = &entry.link {
+                    let name = shared.name.as_ref().map(ToString::to_string);
+                    rows.push(row("dns-name", name, origins.dns_name));
+                }
                 rows.push(listen);
                 rows.extend(carried);
                 rows.push(trusted);
             }
             Role::Join => {
-                rows.push(row("host", upstream, origins.upstream));
+                match &entry.link {
+                    Link::Invited(invited) => {
+                        let (player, transport) = (&invited.player, invited.transport);
+                        rows.push(row("invite", MASKED, origins.upstream));
+                        rows.push(row("as", player.as_str(), origins.player));
+                        rows.push(row("transport", transport.label(), origins.transport));
+                    }
+                    _ => rows.push(row("host", upstream, origins.upstream)),
+                }
                 rows.push(listen);
                 rows.extend(carried);
             }

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use via6_core::invite::PREFIX;
 use via6_core::limits::CONFIG_LINE_SHOWN;
 
 /// A text, and where its lines begin.
@@ -76,7 +77,7 @@ impl Text {
         let end = place.end.clamp(start, line.end);
         let chars = |range| self.cut(range).chars().count();
         let (before, marked) = (chars(line.start..start), chars(start..end).max(1));
-        let all: Vec<char> = self.cut(line).chars().map(harmless).collect();
+        let all: Vec<char> = masked(self.cut(line)).map(harmless).collect();
         // A third of the room is for what leads to the place.
         let skipped = if all.len() <= CONFIG_LINE_SHOWN {
             0
@@ -118,6 +119,27 @@ impl Text {
     }
 }
 
+/// The characters of a line, those of an invite but the first covered: whoever reads one can play.
+fn masked(line: &str) -> impl Iterator<Item = char> {
+    // As long as the line, byte for byte.
+    let lower = line.to_ascii_lowercase();
+    let mut covered = vec![false; line.len()];
+    for (at, _) in lower.match_indices(PREFIX) {
+        let secret = at + PREFIX.len() + 1;
+        let rest = lower.get(secret..).unwrap_or_default();
+        let length = rest.find(|c: char| !c.is_alphanumeric());
+        let end = secret + length.unwrap_or(rest.len());
+        for byte in covered.iter_mut().take(end).skip(secret) {
+            *byte = true;
+        }
+    }
+    let chars = line.char_indices();
+    chars.map(move |(at, c)| match covered.get(at) {
+        Some(true) => '*',
+        _ => c,
+    })
+}
+
 /// One character for one, so that the mark below stays in its column.
 pub(super) fn harmless(c: char) -> char {
     match c {
@@ -156,6 +178,14 @@ mod tests {
         let end = text.as_str().len() - 1;
         assert_eq!((text.shown(&(end..end)).before, end), (10, 10));
         assert_eq!(text.shown(&(8..999)).marked, 2);
+    }
+
+    #[test]
+    fn an_invite_is_not_shown() {
+        let text = Text::new("invite = \"VIA6:1abcdef\" # via6:1x é\n".into());
+        let shown = text.shown(&(9..10));
+        assert_eq!(shown.text, "invite = \"VIA6:1******\" # via6:1* é");
+        assert_eq!((shown.before, shown.marked), (9, 1));
     }
 
     #[test]

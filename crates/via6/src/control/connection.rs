@@ -12,6 +12,7 @@ use super::lines::{Lines, NoLine, Writing, write};
 use super::place::dial;
 use super::wire::{Carry, Refusal, Reply, Request, Stop, Stopping, Stream};
 use crate::failure::Failure;
+use crate::roster::{Answered, Ask};
 use crate::state::{Folder, Holder};
 use crate::status::Status;
 
@@ -74,6 +75,16 @@ impl Connection {
     pub(crate) async fn status(&mut self) -> Result<Status, Unreachable> {
         match self.ask(&Request::Status, CONTROL_PATIENCE).await? {
             Reply::Status { status } => Ok(status),
+            _ => Err(Unreachable::Strange),
+        }
+    }
+
+    /// Asks about players and invites, or has something done about them.
+    pub(crate) async fn roster(&mut self, ask: Ask) -> Result<Answered, Unreachable> {
+        // What changes is on the disk first.
+        let request = Request::Roster { ask };
+        match self.ask(&request, CONTROL_CARRY_PATIENCE).await? {
+            Reply::Roster(answered) => Ok(answered),
             _ => Err(Unreachable::Strange),
         }
     }

@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::limits::{
-    ACCEPT_BACKOFF, CONTROL_ATTACHED_MAX, CONTROL_CONNECTIONS_MAX, CONTROL_REPLY_BYTES,
-    CONTROL_REPLY_TIME, CONTROL_REQUEST_BYTES, CONTROL_REQUEST_TIME,
+    ACCEPT_BACKOFF, CONTROL_ATTACHED_MAX, CONTROL_CARRY_PATIENCE, CONTROL_CONNECTIONS_MAX,
+    CONTROL_REPLY_BYTES, CONTROL_REPLY_TIME, CONTROL_REQUEST_BYTES, CONTROL_REQUEST_TIME,
 };
 
 use super::client::{Client, answer, part};
@@ -22,6 +22,7 @@ use super::lines::{Lines, NoLine, Reading, Writing, write};
 use super::place::{Place, split};
 use super::wire::{Carry, Refusal, Reply, Request, Stop, Stopping};
 use crate::failure::code;
+use crate::roster::{Answered, Ask};
 use crate::state::{Lock, Trouble};
 use crate::status::Status;
 
@@ -35,6 +36,9 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
     /// Ends when nothing is left of what [`stop`](Self::stop) was asked to stop.
     fn stopped(&self, stop: &Stop) -> impl Future<Output = ()> + Send;
+
+    /// About players and invites. Must answer within `CONTROL_CARRY_PATIENCE`.
+    fn roster(&self, ask: Ask) -> impl Future<Output = Result<Answered, Refusal>> + Send;
 
     /// Takes over work and sees to it until it is over, or the client wants it to end. Must answer
     /// within `CONTROL_CARRY_PATIENCE`.
@@ -173,6 +177,13 @@ async fn converse<H: Handler>(mut lines: Lines, mut writing: Writing, shared: &S
                 Ok(status) => tell_status(&mut writing, status).await,
                 Err(_) => return,
             },
+            Ok(Request::Roster { ask }) => {
+                match timeout(CONTROL_CARRY_PATIENCE, handler.roster(ask)).await {
+                    Ok(Ok(answered)) => answer(&mut writing, &Reply::Roster(answered)).await,
+                    Ok(Err(refusal)) => return refuse(&mut lines, &mut writing, refusal).await,
+                    Err(_) => return,
+                }
+            }
             Ok(Request::Stop(stop)) => return end_of(&stop, lines, writing, shared).await,
             Ok(Request::Carry(carry)) => {
                 let Ok(place) = Arc::clone(&shared.attached).try_acquire_owned() else {

@@ -10,6 +10,7 @@ use via6_core::addr::Listen;
 use crate::args::Shown;
 use crate::entry::{self, Entry, check_name};
 use crate::failure::{Failure, code};
+use crate::roster::{Answered, Ask};
 use crate::status::Status;
 
 /// Rises when an older via6 would do something else than was asked. Fields that are only added do
@@ -23,6 +24,10 @@ pub(super) enum Request {
     Status,
     Stop(Stop),
     Carry(Box<Carry>),
+    /// About players and invites.
+    Roster {
+        ask: Ask,
+    },
     /// Of work that was handed over: Ctrl-C, once.
     Drain,
     /// Of work that was handed over: Ctrl-C, twice.
@@ -87,6 +92,7 @@ pub(super) enum Reply {
     },
     /// This via6 ends: who handed the work over is to go on with it.
     HandedBack,
+    Roster(Answered),
     Refused(Refusal),
 }
 
@@ -151,11 +157,7 @@ impl From<&Failure> for Refusal {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let mut failure = if refusal.code == code::USAGE {
-            Self::usage(refusal.message)
-        } else {
-            Self::runtime(refusal.message)
-        };
+        let mut failure = Self::with_code(refusal.code, refusal.message);
         if let Some(detail) = refusal.detail {
             failure = failure.detail(detail);
         }

@@ -9,6 +9,7 @@ use crate::entry::Origin;
 use crate::failure::Failure;
 use crate::metrics;
 use crate::narrator::{Narrator, Showing, Sink};
+use crate::roster::{self, Answered, Ask};
 use crate::state::Home;
 use crate::status::Status;
 
@@ -109,6 +110,12 @@ impl Handler for Desk {
 
     async fn stopped(&self, stop: &Stop) {
         self.instance.ended(stop.name.as_deref()).await;
+    }
+
+    async fn roster(&self, ask: Ask) -> Result<Answered, Refusal> {
+        let (keeper, doors) = (self.home.keeper().await, self.home.doors());
+        let answered = roster::answer(&ask, &keeper, doors.as_deref()).await;
+        answered.map_err(|failure| Refusal::from(&failure))
     }
 
     async fn carry(&self, carry: Carry, client: Client) {

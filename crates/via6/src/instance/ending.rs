@@ -20,9 +20,11 @@ impl Instance {
         let (tell, ended) = oneshot::channel();
         let (instance, serial) = (self.clone(), carried.serial);
         let narrator = Arc::clone(&carried.narrator);
+        let relay = (carried.linked.clone(), carried.running.clone());
         self.0.endings.spawn(async move {
-            let report = ending.wait().await;
-            let outcome = conclude(&report, &narrator);
+            let ended = instance.end_of(serial, relay, ending, &narrator).await;
+            let (report, linked) = ended;
+            let outcome = conclude(&report, &narrator).and(linked);
             instance.forget(serial, &report.totals);
             // Nobody need wait for it.
             let _ = tell.send(outcome);

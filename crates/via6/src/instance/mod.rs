@@ -12,6 +12,7 @@ mod adding;
 mod bound;
 mod desk;
 mod ending;
+mod linking;
 mod placing;
 mod reloading;
 mod sampling;
@@ -30,11 +31,14 @@ use via6_relay::{Descriptors, Engine, Lease, Running, Shutdown, Totals, raise_de
 pub(crate) use self::adding::{Added, Asked};
 pub(crate) use self::bound::{Bound, Held, local_address};
 pub(crate) use self::desk::Desk;
+use self::linking::Linked;
 pub(crate) use self::reloading::Applied;
 use self::sampling::Sampler;
 use crate::entry::{Entry, Origin};
 use crate::failure::Failure;
 use crate::narrator::Narrator;
+use crate::sealed::Hosting;
+use crate::state::Home;
 
 /// The relays of this process. Clones are the same.
 #[derive(Clone)]
@@ -48,6 +52,9 @@ struct Inner {
     /// Waits for their ends.
     endings: TaskTracker,
     carried: Mutex<Vec<Carried>>,
+    /// The port for sealed links, while games are shared there.
+    hosting: Mutex<Option<Arc<Hosting>>>,
+    home: Arc<Home>,
     /// Held while relays are begun, changed or taken away: one change at a time.
     changing: Arc<tokio::sync::Mutex<()>>,
     sampler: Mutex<Sampler>,
@@ -70,6 +77,7 @@ struct Carried {
     narrator: Arc<Narrator>,
     /// Where it listens.
     held: Vec<Held>,
+    linked: Linked,
     /// What relays of its name did that have been removed since.
     before: Totals,
 }
@@ -79,7 +87,7 @@ const IDLE_LOOK: Duration = Duration::from_millis(5);
 
 impl Instance {
     /// Without relays yet. They all stop with `shutdown`.
-    pub(crate) fn start(shutdown: &Shutdown) -> Result<Self, Failure> {
+    pub(crate) fn start(shutdown: &Shutdown, home: Arc<Home>) -> Result<Self, Failure> {
         let descriptors = Descriptors::new(raise_descriptor_limit());
         let engine = Engine::start(&descriptors).map_err(|error| Failure::cannot_go_on(&error))?;
         Ok(Self(Arc::new(Inner {
@@ -88,6 +96,8 @@ impl Instance {
             shutdown: shutdown.clone(),
             endings: TaskTracker::new(),
             carried: Mutex::default(),
+            hosting: Mutex::default(),
+            home,
             changing: Arc::default(),
             sampler: Mutex::default(),
             next_look: tokio::sync::Mutex::new(Instant::now()),

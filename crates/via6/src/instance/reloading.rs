@@ -8,13 +8,16 @@ use std::sync::Arc;
 use via6_core::limits::RETIRE_TIMEOUT;
 use via6_relay::{Change, Protocol};
 
-use super::adding::{Host, look_for_games, settings};
+use super::adding::{Host, Place, look_for_games, settings};
 use super::bound::{Bound, Held, local_address};
+use super::linking::Linked;
 use super::placing::place;
 use super::{Added, Asked, Carried, Instance};
 use crate::announce::{announce, elsewhere};
-use crate::entry::{Entry, Origin};
+use crate::entry::{Entry, Origin, Protocols};
 use crate::failure::Failure;
+use crate::link::Link;
+use crate::narrator::Narrator;
 
 /// What came of a reload, by name.
 #[derive(Default)]
@@ -34,8 +37,11 @@ enum Step {
     /// The relay that there is is to be so, and to listen there.
     Change(Box<Carried>, Bound),
     /// There is none yet.
-    Begin(Bound),
+    Begin(Box<Place>),
 }
+
+/// What is to be told of an entry that is new or has changed, and where it is found.
+type News<'a> = (&'a Entry, Bound, Arc<Narrator>);
 
 impl Instance {
     /// Makes the entries of the file be these. Entries are matched by name and role; what other
@@ -63,6 +69,8 @@ impl Instance {
         let theirs = self.listeners_of(is_theirs).await;
         let current = self.of_file();
         let (mut steps, mut failures) = (Vec::new(), Vec::new());
+        // The first of those that are shared by invite: its port is that of all.
+        let mut host: Option<&Entry> = None;
         let find = |entry: &Entry| current.iter().find(|one| is_same(&one.entry, entry));
         let kept: Vec<_> = wanted
             .iter()
@@ -79,12 +87,20 @@ impl Instance {
             let others: Vec<_> = others.flat_map(|(_, held)| held).collect();
             let mut free = free.clone();
             free.retain(|held| !others.contains(&held));
-            match bind(entry, there, &free, &theirs) {
-                Ok(bound) => steps.push(match there {
-                    Some(carried) => Step::Change(Box::new(carried.clone()), bound),
-                    None => Step::Begin(bound),
-                }),
+            let step = match &entry.link {
+                Link::Open => self.step(entry, there, &free, &theirs),
+                Link::Shared(_) => self.step_of_host(entry, there, host).await,
+                Link::Invited(_) => {
+                    let place = self.place_to_join(entry, Origin::File).await;
+                    place.map(|place| Step::Begin(Box::new(place)))
+                }
+            };
+            match step {
+                Ok(step) => steps.push(step),
                 Err(failure) => failures.push(failure),
+            }
+            if matches!(entry.link, Link::Shared(_)) {
+                host = host.or(Some(entry));
             }
         }
         if failures.is_empty() {
@@ -94,6 +110,42 @@ impl Instance {
         }
     }
 
+    /// What is to be done for an entry with an open link.
+    fn step(
+        &self,
+        entry: &Entry,
+        there: Option<&Carried>,
+        free: &[Held],
+        theirs: &[Held],
+    ) -> Result<Step, Failure> {
+        let host = self.hosting().map(|hosting| hosting.listener());
+        let bound = bind(entry, there, free, (theirs, host))?;
+        Ok(match there {
+            Some(carried) => Step::Change(Box::new(carried.clone()), bound),
+            None => Step::Begin(Box::new(Place::Bound(bound))),
+        })
+    }
+
+    /// The same for a game that is shared by invite. `host`: one before it in the file.
+    async fn step_of_host(
+        &self,
+        entry: &Entry,
+        there: Option<&Carried>,
+        host: Option<&Entry>,
+    ) -> Result<Step, Failure> {
+        let opened = self.open_port(entry, host, false, Origin::File).await?;
+        let opened = opened.map(|(opened, _)| opened);
+        let (Some(there), Some(hosting)) = (there, self.hosting()) else {
+            return Ok(Step::Begin(Box::new(Place::Shared(opened))));
+        };
+        let bound = Bound {
+            addr: hosting.listener(),
+            carried: Protocols::TCP,
+            listeners: Vec::new(),
+        };
+        Ok(Step::Change(Box::new(there.clone()), bound))
+    }
+
     async fn carry_out(
         &self,
         wanted: &[Entry],
@@ -101,7 +153,8 @@ impl Instance {
         asked: &Asked,
     ) -> Result<(Applied, Vec<Host>), Failure> {
         let mut applied = Applied::default();
-        let (mut changes, mut news) = (Vec::new(), Vec::new());
+        let (mut changes, mut news_of) = (Vec::new(), Vec::<News<'_>>::new());
+        let (mut offered, mut hosts) = (Vec::new(), Vec::new());
         let removed = self.of_file().into_iter();
         let removed: Vec<_> = removed
             .filter(|carried| !wanted.iter().any(|entry| is_same(&carried.entry, entry)))
@@ -122,9 +175,14 @@ impl Instance {
                 }
                 Step::Change(carried, bound) => {
                     applied.changed.push(entry.name.clone());
-                    updates.push((carried.serial, entry.clone(), bound.held()));
+                    if let Linked::Shared(hosting) = &carried.linked {
+                        updates.push((carried.serial, entry.clone(), Vec::new()));
+                        offered.push((Arc::clone(hosting), carried.clone(), entry));
+                    } else {
+                        updates.push((carried.serial, entry.clone(), bound.held()));
+                    }
                     if !says_the_same(&carried.entry, entry) {
-                        news.push((
+                        news_of.push((
                             entry,
                             bound.without_listeners(),
                             Arc::clone(&carried.narrator),
@@ -132,16 +190,29 @@ impl Instance {
                     }
                     (bound, carried.running)
                 }
-                Step::Begin(bound) => {
+                Step::Begin(place) => {
                     let narrator = asked.narrator(entry);
-                    let nowhere = bound.without_listeners();
-                    let added =
-                        self.begin(entry.clone(), nowhere, asked.origin, Arc::clone(&narrator));
-                    let added = added.inspect_err(|_| take_back(&applied))?;
+                    let news = match &*place {
+                        Place::Bound(bound) => Some(bound.without_listeners()),
+                        // Those tell of themselves.
+                        Place::Shared(_) | Place::Joined(..) => None,
+                    };
+                    let told = Arc::clone(&narrator);
+                    let begun = self.begin_at(entry.clone(), *place, asked.origin, narrator);
+                    let begun = begun.await.inspect_err(|_| take_back(&applied));
+                    let (added, listeners) = begun?;
                     let relay = added.running.clone();
+                    match news {
+                        Some(bound) => news_of.push((entry, bound, told)),
+                        None => hosts.push((entry.clone(), told)),
+                    }
                     applied.added.push(added);
-                    news.push((entry, bound.without_listeners(), narrator));
-                    (bound, relay)
+                    changes.push(Change {
+                        relay,
+                        settings: settings(entry),
+                        listeners,
+                    });
+                    continue;
                 }
             };
             changes.push(Change {
@@ -159,8 +230,12 @@ impl Instance {
             carried.running.retire(RETIRE_TIMEOUT);
             applied.removed.push(carried.entry.name);
         }
-        let mut hosts = Vec::new();
-        for (entry, bound, narrator) in news {
+        for (hosting, carried, entry) in offered {
+            // Another port, or another name: friends see it as another game.
+            hosting.withdraw(carried.serial);
+            hosting.share(carried.serial, entry, carried.running)?;
+        }
+        for (entry, bound, narrator) in news_of {
             announce(entry, &bound, &narrator);
             hosts.push((entry.clone(), narrator));
         }
@@ -184,9 +259,15 @@ impl Instance {
     }
 }
 
-/// Whether they are the same entry, be it changed.
+/// Whether they are the same entry, be it changed. The link of a join cannot be: it is another one then.
 fn is_same(one: &Entry, other: &Entry) -> bool {
-    one.name == other.name && one.role == other.role
+    let is_named = one.name == other.name && one.role == other.role;
+    is_named
+        && match (&one.link, &other.link) {
+            (Link::Open, Link::Open) | (Link::Shared(_), Link::Shared(_)) => true,
+            (Link::Invited(_), Link::Invited(_)) => one == other,
+            _ => false,
+        }
 }
 
 /// What an entry has already and keeps.
@@ -212,7 +293,7 @@ fn bind(
     entry: &Entry,
     there: Option<&Carried>,
     free: &[Held],
-    theirs: &[Held],
+    (theirs, host): (&[Held], Option<SocketAddr>),
 ) -> Result<Bound, Failure> {
     let mut at = local_address(&entry.listen)?;
     // Any port, and there is one already.
@@ -229,9 +310,9 @@ fn bind(
         }
         // To change over without a moment in which nobody is there, both would have to be.
         let of_protocol = |(protocol, _): &&Held| protocol.to_string() == error.protocol;
-        let mut own = free.iter().filter(of_protocol);
-        let own = own.find(|(_, own)| overlap(own, &at));
-        if let Some((_, own)) = own.filter(|_| error.source.kind() == ErrorKind::AddrInUse) {
+        let own = free.iter().filter(of_protocol).map(|(_, own)| *own);
+        let own = own.chain(host).find(|own| overlap(own, &at));
+        if let Some(own) = own.filter(|_| error.source.kind() == ErrorKind::AddrInUse) {
             return Failure::runtime(error.to_string())
                 .detail(format!(
                     "this via6 listens on {own} itself, which has to end before"

@@ -13,6 +13,7 @@ use via6_relay::Protocol;
 use super::*;
 use crate::args::{Shown, Splice};
 use crate::entry::Protocols;
+use crate::link::Link;
 use crate::narrator::{Role, Showing, Sink};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,6 +24,12 @@ struct Nowhere;
 impl Sink for Nowhere {
     fn data(&self, _: String) {}
     fn log(&self, _: String) {}
+}
+
+fn instance() -> Instance {
+    let asked = asked(Origin::Command);
+    let process = Narrator::of_process(asked.sink, asked.shown);
+    Instance::start(&Shutdown::new(), Home::open(None, Arc::new(process))).unwrap()
 }
 
 fn asked(origin: Origin) -> Asked {
@@ -48,6 +55,7 @@ fn relay(name: &str, listen: &str, game: SocketAddr, carried: Protocols) -> Entr
         carried,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 
@@ -78,7 +86,7 @@ async fn listeners(instance: &Instance, name: &str) -> Vec<Held> {
 /// it may close before that is done.
 #[tokio::test]
 async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let game = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = game.local_addr().unwrap();
     let asked = asked(Origin::Command);
@@ -116,7 +124,7 @@ async fn a_place_that_closes_while_it_is_taken_over_is_opened_again() {
 
 #[tokio::test]
 async fn a_new_entry_takes_no_place_of_one_that_stays() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let asked = asked(Origin::File);
     let game = SocketAddr::from(([127, 0, 0, 1], 9));
     // Any port: which one it has stands nowhere.
@@ -138,7 +146,7 @@ async fn a_new_entry_takes_no_place_of_one_that_stays() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn nobody_else_is_blamed_for_a_port_that_is_our_own() {
-    let instance = Instance::start(&Shutdown::new()).unwrap();
+    let instance = instance();
     let asked = asked(Origin::File);
     let game = SocketAddr::from(([127, 0, 0, 1], 9));
     let first = relay("one", "127.0.0.1:0", game, TCP);

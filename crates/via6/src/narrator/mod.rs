@@ -5,18 +5,23 @@
 
 mod amounts;
 mod flows;
+mod link;
 mod object;
 mod role;
 mod sentence;
+mod unreachable;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use via6_relay::{Event, Observer};
+use via6_sealed::LinkEvent;
 
 pub(crate) use self::amounts::{ms, size, span, unix_ms};
 use self::flows::FlowsTold;
+pub(crate) use self::link::LinkKind;
+use self::link::Tone;
 use self::object::object;
 pub(crate) use self::object::protocol_label;
 pub(crate) use self::role::Role;
@@ -89,6 +94,21 @@ impl Narrator {
         }
     }
 
+    /// For what concerns all games of a host, and no single one: told where this is told.
+    pub(crate) fn of_host(&self) -> Self {
+        Self {
+            name: None,
+            labelled: false,
+            flows: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether both tell the same people.
+    pub(crate) fn tells_where(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.sink, &other.sink)
+    }
+
     /// The same, for one of several relays whose lines stand under each other.
     pub(crate) fn labelled(mut self) -> Self {
         self.labelled = true;
@@ -149,6 +169,30 @@ impl Narrator {
             }
             Event::FlowEnded { end } => self.flows.ended(end.id.into(), every).then_some(0),
             _ => Some(0),
+        }
+    }
+
+    /// Tells of a link. `Some(n)`: n of its kind were held back before it; `None`: a repeat, for those who
+    /// want every single one.
+    pub(crate) fn link(&self, event: &LinkEvent<'_>, held_back: Option<u64>) {
+        let shown = self.shown.get();
+        if held_back.is_none() && shown.verbose < 2 {
+            return;
+        }
+        if shown.json {
+            return self.emit(link::object(event, self.role));
+        }
+        let more = match held_back {
+            None | Some(0) => String::new(),
+            Some(more) => format!(" (and {more} more)"),
+        };
+        match link::sentence(event, self.role) {
+            Some((Tone::Warning, text)) => {
+                self.sink
+                    .log(format!("{}warning: {text}{more}", self.label()));
+            }
+            Some((Tone::News, text)) => self.tell(&format!("{text}{more}")),
+            None => {}
         }
     }
 

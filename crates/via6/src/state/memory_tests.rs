@@ -1,35 +1,29 @@
 //! A memory that is whole, old, newer, damaged, in the way, or anything at all.
 
+use std::fs;
+
 use proptest::prelude::*;
 use serde_json::json;
 use via6_core::addr::{HostPort, Listen};
+use via6_core::limits::{STATE_BYTES_MAX, STATE_DAMAGED_MAX};
 
 use super::*;
 use crate::args::Splice;
 use crate::entry::Protocols;
+use crate::link::Link;
+use crate::state::folder::UNFINISHED;
+use crate::state::test_home;
 
-struct Home {
-    folder: Folder,
-    lock: Lock,
-    _place: tempfile::TempDir,
-}
+/// A folder with this file in it, if any.
+struct Home(test_home::Home);
 
 impl Home {
     fn new() -> Self {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::open(Some(place.path())).unwrap();
-        let lock = Lock::take(&folder).unwrap();
-        Self {
-            folder,
-            lock,
-            _place: place,
-        }
+        Self(test_home::Home::new())
     }
 
     fn with(text: impl AsRef<[u8]>) -> Self {
-        let home = Self::new();
-        fs::write(home.folder.join(FILE), text).unwrap();
-        home
+        Self(test_home::Home::with(KIND.file, text))
     }
 
     fn open(&self) -> (Memory, Option<Trouble>) {
@@ -42,16 +36,19 @@ impl Home {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        fs::read(self.folder.join(FILE)).unwrap()
+        self.0.bytes(KIND.file)
     }
 
-    /// The damaged files, the oldest first.
     fn aside(&self) -> Vec<Vec<u8>> {
-        let mut times = damaged(&self.folder);
-        times.sort_unstable();
-        let path = |time| self.folder.join(&format!("{DAMAGED}{time}"));
-        let read = |time| fs::read(path(time)).unwrap();
-        times.into_iter().map(read).collect()
+        self.0.aside(KIND)
+    }
+}
+
+impl std::ops::Deref for Home {
+    type Target = test_home::Home;
+
+    fn deref(&self) -> &test_home::Home {
+        &self.0
     }
 }
 
@@ -64,6 +61,7 @@ fn entry(role: Role, upstream: &str) -> Entry {
         carried: Protocols::BOTH,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 
@@ -115,7 +113,7 @@ fn the_primitive_is_not_remembered() {
     let relay = entry(Role::Relay, "[::1]:5");
     memory.remember(&home.lock, &relay, false).unwrap();
     assert_eq!(memory.last(), None);
-    assert!(!home.folder.join(FILE).exists());
+    assert!(!home.folder.join(KIND.file).exists());
 }
 
 #[test]
@@ -248,7 +246,7 @@ fn a_damaged_file_is_set_aside_and_told_and_the_next_is_fresh() {
 fn of_many_damaged_files_the_newest_are_kept() {
     let home = Home::new();
     for n in 0..6 {
-        fs::write(home.folder.join(FILE), format!("damaged {n}")).unwrap();
+        fs::write(home.folder.join(KIND.file), format!("damaged {n}")).unwrap();
         home.open();
     }
     let kept: Vec<_> = (3..6)
@@ -261,7 +259,7 @@ fn of_many_damaged_files_the_newest_are_kept() {
 #[test]
 fn a_folder_in_the_way_of_the_file_is_set_aside_too() {
     let home = Home::new();
-    fs::create_dir_all(home.folder.join(FILE).join("below")).unwrap();
+    fs::create_dir_all(home.folder.join(KIND.file).join("below")).unwrap();
     let (mut memory, trouble) = home.open();
     assert!(matches!(
         trouble,
@@ -276,7 +274,7 @@ fn a_folder_in_the_way_of_the_file_is_set_aside_too() {
 #[test]
 fn a_file_that_cannot_be_read_is_not_overwritten() {
     let home = Home::new();
-    let file = home.folder.join(FILE);
+    let file = home.folder.join(KIND.file);
     std::os::unix::fs::symlink(&file, &file).unwrap();
     let (mut memory, trouble) = home.open();
     assert!(
@@ -291,7 +289,7 @@ fn a_file_that_cannot_be_read_is_not_overwritten() {
 fn a_disk_that_cannot_be_written_is_told_and_the_memory_lives_on() {
     let home = Home::new();
     let (mut memory, _) = home.open();
-    fs::create_dir_all(home.folder.join(FILE).join("below")).unwrap();
+    fs::create_dir_all(home.folder.join(KIND.file).join("below")).unwrap();
     let trouble = memory.remember(&home.lock, &join(1), false).unwrap_err();
     assert_eq!(trouble.kind(), "state-unwritten");
     assert_eq!(last(&memory), Some(&join(1)));
@@ -338,7 +336,7 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
     });
     (value, any::<bool>()).prop_map(|(mut value, versioned)| {
         if let (Value::Object(fields), true) = (&mut value, versioned) {
-            fields.insert("version".into(), VERSION.into());
+            fields.insert("version".into(), KIND.version.into());
         }
         value.to_string().into_bytes()
     })

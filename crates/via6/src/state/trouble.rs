@@ -55,6 +55,8 @@ pub(crate) enum Trouble {
         cause: String,
         aside: Option<PathBuf>,
     },
+    /// The key of this computer is there, and cannot be read. It is not replaced.
+    Identity { path: PathBuf, cause: String },
     /// It could not be written.
     Unwritten { path: PathBuf, error: io::Error },
 }
@@ -72,7 +74,7 @@ impl Trouble {
             | Self::Lock { .. }
             | Self::Unanswered { .. } => "state-unusable",
             Self::Control { .. } => "control-unavailable",
-            Self::Unreadable { .. } => "state-unreadable",
+            Self::Unreadable { .. } | Self::Identity { .. } => "state-unreadable",
             Self::Newer { .. } => "state-newer",
             Self::Damaged { .. } => "state-damaged",
             Self::Unwritten { .. } => "state-unwritten",
@@ -81,7 +83,16 @@ impl Trouble {
 
     /// For a command that can do nothing without the folder.
     pub(crate) fn failure(&self) -> Failure {
-        Failure::runtime(self.to_string())
+        let failure = Failure::runtime(self.to_string());
+        match self {
+            Self::Identity { .. } => failure
+                .detail("the key of this computer is in it: every invite that you gave away names it")
+                .hint(
+                    "put a copy of the file back, if there is one; moving it away makes a new key, and \
+                     then your friends need new invites",
+                ),
+            _ => failure,
+        }
     }
 }
 
@@ -162,6 +173,7 @@ impl fmt::Display for Trouble {
                     None => f.write_str("it stays as it is, and nothing is remembered this time"),
                 }
             }
+            Self::Identity { path, cause } => write!(f, "cannot read {}: {cause}", path.display()),
             Self::Unwritten { path, error } => write!(
                 f,
                 "cannot write {}: {}; this is not remembered",

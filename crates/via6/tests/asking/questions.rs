@@ -1,6 +1,8 @@
 //! Each way through the questions, on the exact text, to a game that is really played.
 
-use super::{FIRST, Home, LINE, PORT, answer, begins, is_clean, stops, to_paste, to_type, waits};
+use super::{
+    FIRST, Home, LINE, PORT, answer, begins, invite, is_clean, is_reached_by, stops, to_type, waits,
+};
 use crate::support::game::{Game, free_port};
 use crate::support::{PATIENCE, via6};
 
@@ -16,14 +18,12 @@ fn two_answers_share_a_game() {
         &terminal,
         &format!(
             "{FIRST} h{PORT} {port}\n\n\
-             Anyone who knows the address can reach this game, and nothing else on this computer.\n\
-             The same without questions: via6 host --open --listen '[::1]:0' {port}\n\n\
-             sharing 127.0.0.1:{port} (TCP and UDP) on [::1]:"
+             Friends with the invite can reach this game, and nothing else on this computer.\n\
+             The same without questions: via6 host --listen '[::1]:0' {port}\n\n\
+             sharing 127.0.0.1:{port} (TCP) on [::1]:"
         ),
     );
-    let entry = to_paste(&terminal);
-    game.is_reached(entry, "tcp");
-    game.is_reached(entry, "udp");
+    is_reached_by(&invite(&terminal), &game);
     stops(terminal);
 }
 
@@ -57,7 +57,7 @@ fn one_answer_is_enough_for_who_knows() {
     let (home, game) = (Home::new(), Game::on("127.0.0.1"));
     let mut terminal = home.asks();
     answer(&mut terminal, &game.address.port().to_string());
-    game.is_reached(to_paste(&terminal), "tcp");
+    is_reached_by(&invite(&terminal), &game);
     stops(terminal);
 
     let host = Game::on("::1");
@@ -74,7 +74,8 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
     let mut terminal = home.asks();
     let mut text = FIRST.to_owned();
     let ways = "Type h to host, j to join, or q to leave.";
-    let link = "ask the host for the line that `via6 host --open` prints";
+    let newer = "the invite was made by a newer via6 (invite version 10; this one reads version 1)";
+    let link = "get the newest via6, or ask the host to run the same version: via6 --version";
     let port = "a port is a number from 1 to 65535";
     for (typed, said) in [
         ("", format!("\n\nNothing was hosted or joined from here yet. {ways}\n\nhost or join?")),
@@ -83,7 +84,7 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
         ("99999", format!("\n\ncannot read the port: port 99999 does not exist: the highest is 65535\n  {port}\n\nport?")),
         ("b", FIRST.split_once("IPv6.").expect("a first line").1.to_owned()),
         ("j", LINE.to_owned()),
-        ("via6:AbCdEfGhIjKlMnOp", format!("\n\ncannot read the host's address: this is an invite, and this version of via6 knows only open links\n  {link}, and paste that\n\nline or address?")),
+        ("via6:AbCdEfGhIjKlMnOp", format!("\n\ncannot read the invite: {newer}\n  {link}\n\nline or address?")),
         ("via6 stop", "\n\ncannot take `via6 stop` from here: only `via6 join` lines are run\n  if you know what it does, leave with q and run it yourself\n\nline or address?".to_owned()),
         ("back", FIRST.split_once("IPv6.").expect("a first line").1.to_owned()),
         ("HOST", PORT.to_owned()),
@@ -97,7 +98,7 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
         waits(&terminal, &text);
     }
     answer(&mut terminal, &game.address.to_string());
-    game.is_reached(to_paste(&terminal), "tcp");
+    is_reached_by(&invite(&terminal), &game);
     stops(terminal);
 }
 

@@ -133,15 +133,18 @@ fn without_a_memory_an_address_is_missing() {
         assert_eq!(ended.code, Some(2), "{line}");
         assert_eq!(
             ended.stderr,
-            "error: ADDR is missing\n\n\
-             hint: ask the host for the line that `via6 host --open` prints\n"
+            "error: INVITE is missing\n\n\
+             hint: ask the host for the line that `via6 host` prints\n"
         );
     }
     let path = home.0.path().join("state.json");
     std::fs::write(&path, "nonsense").expect("a file");
     let ended = home.run("via6 join");
     assert_eq!(ended.code, Some(2));
-    let told = format!("error: ADDR is missing\n  cannot read {}: ", path.display());
+    let told = format!(
+        "error: INVITE is missing\n  cannot read {}: ",
+        path.display()
+    );
     assert!(ended.stderr.starts_with(&told), "{ended:?}");
     assert_eq!(std::fs::read(&path).expect("the file"), b"nonsense");
 }

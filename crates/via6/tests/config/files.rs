@@ -47,7 +47,7 @@ fn a_file_that_is_not_there_is_described() {
             ended.stderr,
             "error: cannot read via6.toml: there is no such file\n\n\
              hint: write one; the least it needs is\n\n  \
-             [host.minecraft]\n  game = 25565\n  open = true\n\n\
+             [host.minecraft]\n  game = 25565\n\n\
              and `via6 config check via6.toml` says whether all is well\n"
         );
         assert_eq!(ended.code, Some(1));

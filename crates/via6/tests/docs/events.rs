@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use via6_core::frame::{Closed, Refusal};
+use via6_core::invite::{Invite, Secret};
 use via6_core::limits;
 use via6_core::reason::{CloseReason, DropReason, FlowEndReason, ShedReason};
 
@@ -54,6 +56,7 @@ fn emitted() -> &'static [Value] {
             failed(),
             handed_over(),
             reloaded(),
+            linked(),
             demo.stdout,
             unread(),
         ];
@@ -108,6 +111,53 @@ fn handed_over() -> String {
         (of_kind.count() == 4).then_some(())
     });
     join.stop().stdout
+}
+
+/// A sealed host that is played on, and falls silent; and others who find no way to it.
+fn linked() -> String {
+    let game = Game::on("127.0.0.1");
+    let host = via6(&format!(
+        "via6 host {} --listen [::1]:0 --json",
+        game.address
+    ))
+    .start();
+    let invite = host.event("invite")["invite"]
+        .as_str()
+        .expect("text")
+        .to_owned();
+    let (text, other) = (invite.clone(), Invite::parse(&invite).expect("an invite"));
+    let join = via6(&format!("via6 join {text} --as Ann --json")).start();
+    let (player, _game) = game.session(join.address());
+    join.signal("SIGSTOP");
+    host.event("link_lost");
+    join.signal("SIGCONT");
+    host.event_where("link_attached", |event| event["after_ms"].is_number());
+    drop(player);
+    // As many links of one player as there may be, and one more.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("via6.toml");
+    let joins = 0..=limits::LINKS_PER_IDENTITY;
+    let joins = joins.map(|number| format!("[join.j{number}]\ninvite = \"{text}\"\n"));
+    std::fs::write(&path, joins.collect::<String>()).expect("writing the file");
+    let many = via6(&format!("via6 run {} --json", path.display())).start();
+    many.event("link_turned_away");
+    let wrong = Invite::new(
+        other.fingerprint(),
+        Secret([0; 16]),
+        other.port().try_into().expect("a port"),
+        other.addresses().to_vec(),
+        None,
+    );
+    let wrong = wrong.expect("an invite").to_text();
+    let stranger = via6(&format!("via6 join {wrong} --json"))
+        .start()
+        .ended(PATIENCE);
+    assert_eq!(stranger.code, Some(4), "{stranger:?}");
+    host.event("link_refused");
+    let all = [host.stop().stdout, join.stop().stdout, many.stop().stdout].concat();
+    let late = via6(&format!("via6 join {text} --transport tls --json")).start();
+    late.event("link_unreachable");
+    all + &late.stop().stdout
 }
 
 /// A file that changes, for the better and for the worse.
@@ -211,6 +261,11 @@ fn every_reason_is_documented() {
         words_of("Why a connection was refused"),
         labels(ShedReason::ALL)
     );
+    assert_eq!(words_of("Why a link ended"), labels(Closed::ALL));
+    assert_eq!(
+        words_of("Why somebody was not let in"),
+        labels(Refusal::ALL)
+    );
     assert_eq!(words_of("Why a flow ended"), labels(FlowEndReason::ALL));
     assert_eq!(
         words_of("Why a datagram was dropped"),
@@ -280,6 +335,8 @@ fn kinds_in_the_source() -> BTreeSet<String> {
         "announce/host",
         "announce/join",
         "announce/mod",
+        "announce/sealed",
+        "sealed/joining",
         "metrics/mod",
     ];
     let commands: String = announcing

@@ -11,17 +11,21 @@ use serde_json::{Value, json};
 use crate::support::{Ended, PATIENCE, via6};
 
 /// A state folder of a test's own.
-struct Home(PathBuf);
+pub(super) struct Home(pub(super) PathBuf);
 
 impl Home {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("via6-{name}-{}", std::process::id()));
         std::fs::create_dir(&path).expect("a folder");
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.0.to_str().expect("a path")
+    }
+
+    pub(super) fn join(&self, file: &str) -> PathBuf {
+        self.0.join(file)
     }
 }
 
@@ -33,7 +37,7 @@ impl Drop for Home {
 }
 
 /// Answers one conversation with these lines, and tells the request.
-fn answering(folder: &Path, replies: Vec<Value>) -> JoinHandle<Value> {
+pub(super) fn answering(folder: &Path, replies: Vec<Value>) -> JoinHandle<Value> {
     let listener = UnixListener::bind(folder.join("control.sock")).expect("a socket");
     spawn(move || {
         let (mut stream, _) = listener.accept().expect("somebody who asks");

@@ -16,8 +16,10 @@ use crate::args::{Demo, Shown, Splice};
 use crate::entry::{Entry, Origin, Protocols};
 use crate::failure::Failure;
 use crate::instance::{Asked, Bound, Instance};
+use crate::link::Link;
 use crate::narrator::{Narrator, Role, Showing, Sink, size, span};
 use crate::output::Output;
+use crate::state::Home;
 use crate::stop::Stop;
 
 /// The listeners of the three parts, and where each leads.
@@ -72,7 +74,9 @@ pub(super) async fn run(
         "via6 join     {join}\n       |\ngame client   you\n"
     ));
 
-    let instance = Instance::start(&Shutdown::new())?;
+    let sink = Arc::clone(&asked.sink);
+    let process = Narrator::of_process(sink, Arc::clone(&asked.shown));
+    let instance = Instance::start(&Shutdown::new(), Home::open(None, Arc::new(process)))?;
     let chat = chat::serve(parts.game);
     let begin = |entry, bound, narrator: &Arc<Narrator>| {
         instance.begin(entry, bound, Origin::Command, Arc::clone(narrator))
@@ -113,6 +117,7 @@ fn entry(role: Role, bound: &Bound, upstream: SocketAddr) -> Entry {
         carried: Protocols::BOTH,
         trusted: Vec::new(),
         splice: Splice::Auto,
+        link: Link::Open,
     }
 }
 
@@ -140,5 +145,5 @@ fn invite(join: SocketAddr, narrator: &Narrator) {
     narrator.say("\nNow you: chat with yourself from two terminals, each connected to\n");
     narrator.give(&format!("  {join}"));
     narrator.say(&format!("\nfor instance with: {client} {ip} {port}"));
-    narrator.say("Press Ctrl-C to stop. To share a real game: via6 host --open PORT");
+    narrator.say("Press Ctrl-C to stop. To share a real game: via6 host PORT");
 }

@@ -2,20 +2,14 @@
 
 mod table;
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 
+use super::columns::width;
 use crate::args::Args;
 use crate::control::connect;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::state::Folder;
-
-/// Columns of a table that goes to a file or pipe: what an e-mail or a small terminal shows.
-const USUAL_WIDTH: usize = 80;
-
-/// Columns below which a table is no easier to read; a terminal may say that it has none.
-const SMALLEST_WIDTH: usize = 40;
 
 pub(super) async fn run(args: &Args, output: &Arc<Output>) -> Result<(), Failure> {
     let folder = Folder::find(args.place.state.as_deref()).map_err(|trouble| trouble.failure())?;
@@ -31,17 +25,6 @@ pub(super) async fn run(args: &Args, output: &Arc<Output>) -> Result<(), Failure
         output.data(line);
     }
     Ok(())
-}
-
-/// Columns there are on standard output.
-fn width() -> usize {
-    if !std::io::stdout().is_terminal() {
-        return USUAL_WIDTH;
-    }
-    let terminal = terminal_size::terminal_size_of(std::io::stdout());
-    terminal.map_or(USUAL_WIDTH, |(width, _)| {
-        usize::from(width.0).max(SMALLEST_WIDTH)
-    })
 }
 
 #[cfg(test)]

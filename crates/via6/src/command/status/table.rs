@@ -9,11 +9,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::command::columns::{GAP, Table, clean, columns, counted};
 use crate::narrator::{Role, size, span};
 use crate::status::{EntryStatus, FlowStatus, SessionStatus, Status, Totals};
-
-/// Between two columns.
-const GAP: &str = "  ";
 
 /// The lines, without ends.
 pub(super) fn lines(status: &Status, verbose: bool, width: usize) -> Vec<String> {
@@ -31,12 +29,6 @@ pub(super) fn lines(status: &Status, verbose: bool, width: usize) -> Vec<String>
         entry_lines(entry, verbose, width, &mut lines);
     }
     lines.iter().map(|line| clean(line)).collect()
-}
-
-/// Without spaces at the end, where a last column is empty; and what came from elsewhere must not
-/// move the cursor or worse.
-fn clean(line: &str) -> String {
-    line.trim_end().replace(char::is_control, "\u{fffd}")
 }
 
 fn entry_lines(entry: &EntryStatus, verbose: bool, width: usize, lines: &mut Vec<String>) {
@@ -272,78 +264,6 @@ fn wrapped(word: &str, parts: impl Iterator<Item = String>, width: usize, lines:
         first = false;
     }
     lines.push(line);
-}
-
-/// Rows of cells under their heads.
-struct Table {
-    rows: Vec<Vec<String>>,
-    widths: Vec<usize>,
-}
-
-impl Table {
-    /// Columns without anything in any row are left out.
-    fn new(heads: &[&str], rows: Vec<Vec<String>>) -> Self {
-        if rows.is_empty() {
-            let widths = Vec::new();
-            return Self { rows, widths };
-        }
-        let used: Vec<bool> = (0..heads.len())
-            .map(|column| rows.iter().any(|row| !cell(row, column).is_empty()))
-            .collect();
-        let heads = heads.iter().map(|head| (*head).to_owned()).collect();
-        let all = std::iter::once(heads).chain(rows);
-        let rows: Vec<Vec<String>> = all
-            .map(|row: Vec<String>| {
-                let cells = row.into_iter().zip(&used);
-                cells
-                    .filter_map(|(cell, used)| used.then_some(cell))
-                    .collect()
-            })
-            .collect();
-        let count = rows.first().map_or(0, Vec::len);
-        let widest = |column| rows.iter().map(|row| columns(cell(row, column))).max();
-        let widths = (0..count)
-            .map(|column| widest(column).unwrap_or(0))
-            .collect();
-        Self { rows, widths }
-    }
-
-    fn show(&self, width: usize, lines: &mut Vec<String>) {
-        let Some((first, others)) = self.widths.split_first() else {
-            return;
-        };
-        let numbers: usize = others.iter().map(|width| width + GAP.len()).sum();
-        let beside = GAP.len() + first + numbers <= width;
-        for row in &self.rows {
-            let name = cell(row, 0);
-            let mut numbers = String::new();
-            for (width, cell) in others.iter().zip(row.iter().skip(1)) {
-                let space = " ".repeat(width.saturating_sub(columns(cell)));
-                numbers.extend([GAP, &space, cell]);
-            }
-            if beside {
-                let space = " ".repeat(first.saturating_sub(columns(name)));
-                lines.push(format!("{GAP}{name}{space}{numbers}"));
-            } else {
-                lines.push(format!("{GAP}{name}"));
-                lines.push(format!("{GAP}{numbers}"));
-            }
-        }
-    }
-}
-
-fn cell(row: &[String], column: usize) -> &str {
-    row.get(column).map_or("", String::as_str)
-}
-
-/// What it takes of a line. Nothing here is wider than one column a character.
-fn columns(text: &str) -> usize {
-    text.chars().count()
-}
-
-fn counted(count: u64, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
 }
 
 fn ms(ms: u64) -> String {

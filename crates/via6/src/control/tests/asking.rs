@@ -91,3 +91,58 @@ async fn a_refusal_arrives_with_its_hint_and_exit_code() {
         (1, Some("pick another"))
     );
 }
+
+/// One conversation may be about several things.
+#[tokio::test]
+async fn players_and_invites_are_asked_about_over_the_same_socket() {
+    let running = Running::start();
+    let mut connection = running.connect().await;
+    let ask = Ask::NewInvite(NewInvite {
+        name: Some("alice".into()),
+        uses: Some(2),
+        lifetime_ms: Some(5000),
+    });
+    let answered = connection.roster(ask.clone()).await.unwrap();
+    assert_eq!(running.pretend.noted().await, format!("{ask:?}"));
+    let Answer::Invite {
+        invite,
+        text: Some(text),
+    } = answered.answer
+    else {
+        panic!("{answered:?}");
+    };
+    assert_eq!((invite.name.as_str(), invite.uses), ("alice", Some(2)));
+    assert!(text.starts_with("via6:"), "{text}");
+    assert!(answered.unremembered.is_some(), "it has no folder");
+    let identity = via6_core::roster::Identity([7; 32]);
+    let admitted = running.pretend.keeper.change(|roster| {
+        let id = roster.invites()[0].id;
+        roster.admit(identity, id, "mallory", 1, |_| true)
+    });
+    assert!(admitted.is_ok());
+    running.pretend.doors.joined(identity);
+    let players = connection.roster(Ask::Players).await.unwrap();
+    let Answer::Players { hosting, players } = players.answer else {
+        panic!("{players:?}");
+    };
+    assert!(hosting);
+    assert_eq!(
+        (players[0].name.as_str(), players[0].links.len()),
+        ("mallory", 1)
+    );
+    let ban = |player: &str| Ask::Ban {
+        player: player.into(),
+    };
+    let banned = connection.roster(ban("mallory")).await.unwrap();
+    assert!(
+        matches!(banned.answer, Answer::Banned { links: 1, .. }),
+        "{banned:?}"
+    );
+    // And what cannot be done ends the conversation with the words for it.
+    let error = connection.roster(ban("malory")).await.unwrap_err();
+    let failure = error.failure(&running.folder);
+    assert_eq!(
+        failure.to_string(),
+        "error: cannot ban malory: there is no player of this name\n\nhint: did you mean mallory?"
+    );
+}

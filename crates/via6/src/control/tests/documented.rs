@@ -40,7 +40,7 @@ fn requests_and_replies_are_what_is_documented() {
 }
 
 /// The rows of the tables under a heading: what stands between backticks in each cell.
-fn documented(heading: &str) -> Vec<Vec<Vec<&'static str>>> {
+pub(super) fn documented(heading: &str) -> Vec<Vec<Vec<&'static str>>> {
     const TEXT: &str = include_str!("../../../../../docs/reference/control.md");
     let section = TEXT.split("\n## ").find(|part| part.starts_with(heading));
     let rows = section.expect("a section").lines();
@@ -76,6 +76,7 @@ fn every_request_and_reply_is_documented_with_its_fields_and_no_other() {
         Request::Status,
         Request::Stop(stop),
         Request::Carry(Box::new(carry("join"))),
+        Request::Roster { ask: Ask::Players },
         Request::Drain,
         Request::Now,
     ];
@@ -105,6 +106,12 @@ fn every_request_and_reply_is_documented_with_its_fields_and_no_other() {
             failure: Some(refusal.clone()),
         },
         Reply::HandedBack,
+        Reply::Roster(Answered {
+            answer: Answer::Unbanned {
+                player: "bob".into(),
+            },
+            unremembered: Some("a reason".into()),
+        }),
         Reply::Refused(refusal),
     ];
     let replies = replies.map(|one| serde_json::from_str(&one.line().unwrap()).unwrap());
@@ -131,7 +138,7 @@ fn documented_bounds_are_the_limits() {
         ),
         format!("| {CONTROL_QUEUE};"),
         format!(
-            "| waiting for an answer | {}, for `carried` {} |",
+            "| waiting for an answer | {}, for `carried` and `roster` {} |",
             seconds(CONTROL_PATIENCE),
             seconds(CONTROL_CARRY_PATIENCE)
         ),

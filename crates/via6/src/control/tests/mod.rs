@@ -6,6 +6,7 @@ mod carrying;
 mod documented;
 mod nonsense;
 mod places;
+mod roster_documented;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -29,8 +30,11 @@ use super::place::dial;
 use super::*;
 use crate::args::{Shown, Splice};
 use crate::entry::{Entry, Protocols};
+use crate::link::Link;
 use crate::narrator::Role;
-use crate::state::{Folder, Lock, Trouble};
+use crate::roster::tests::Pretended;
+use crate::roster::{self, Answer, Answered, Ask, NewInvite};
+use crate::state::{Folder, Keeper, Lock, Trouble};
 use crate::status::{EntryStatus, SessionStatus, Status, Totals};
 
 /// How long anything may take that is awaited, generous for a loaded machine.
@@ -43,8 +47,10 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// A via6 that relays nothing, and notes what it is asked.
-#[derive(Default)]
 struct Pretend {
+    /// Who may play on its sealed host, which is pretended too.
+    keeper: Keeper,
+    doors: Pretended,
     status: Mutex<Status>,
     asked: Mutex<VecDeque<String>>,
     noted: Notify,
@@ -54,6 +60,21 @@ struct Pretend {
     sinks: Mutex<Vec<Sink>>,
     /// Lines that each work that is taken over tells at once.
     flood: Mutex<usize>,
+}
+
+impl Default for Pretend {
+    fn default() -> Self {
+        Self {
+            keeper: Keeper::forgetful(),
+            doors: Pretended::default(),
+            status: Mutex::default(),
+            asked: Mutex::default(),
+            noted: Notify::new(),
+            ended: CancellationToken::new(),
+            sinks: Mutex::default(),
+            flood: Mutex::default(),
+        }
+    }
 }
 
 impl Pretend {
@@ -97,6 +118,12 @@ impl Handler for Pretend {
 
     async fn stopped(&self, _: &Stop) {
         self.ended.cancelled().await;
+    }
+
+    async fn roster(&self, ask: Ask) -> Result<Answered, Refusal> {
+        self.note(format!("{ask:?}"));
+        let answered = roster::answer(&ask, &self.keeper, Some(&self.doors)).await;
+        answered.map_err(|failure| Refusal::from(&failure))
     }
 
     async fn carry(&self, carry: Carry, client: Client) {
@@ -216,6 +243,7 @@ fn carry(name: &str) -> Carry {
             carried: Protocols::BOTH,
             trusted: Vec::new(),
             splice: Splice::Auto,
+            link: Link::Open,
         },
         any_port: false,
         shown: Shown {

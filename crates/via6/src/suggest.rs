@@ -1,7 +1,7 @@
 //! What was probably meant by a word that is not known.
 
 /// The known word that is closest to `word`, if it is close enough to be a slip of the finger.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = plain(word);
     // Two thirds of the word have to be right.
     let bound = word.chars().count().div_ceil(3).min(3);
@@ -13,7 +13,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// A word without the ways in which programs differ: case, and what joins its parts.
-pub(super) fn plain(word: &str) -> String {
+pub(crate) fn plain(word: &str) -> String {
     let joined = |c: char| if c == '_' || c == ' ' { '-' } else { c };
     word.to_lowercase().chars().map(joined).collect()
 }
