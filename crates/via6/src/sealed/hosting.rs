@@ -216,7 +216,8 @@ impl Hosting {
             tcp: true,
             udp: false,
         };
-        let service = self.host.share(offer, relay).ok_or_else(|| {
+        let service = self.host.share_as(number(&offer), offer, relay);
+        let service = service.ok_or_else(|| {
             Failure::runtime(format!(
                 "cannot share {}: there are as many games as a host can share",
                 entry.upstream
@@ -234,9 +235,8 @@ impl Hosting {
         }
     }
 
-    /// Its relay has ended. True if there is nothing left to be shared.
+    /// The relay of a game has ended. True if there is nothing left to be shared.
     pub(crate) fn forget(&self, serial: u64) -> bool {
-        self.withdraw(serial);
         let mut now = self.now();
         now.games.remove(&serial);
         now.games.is_empty()
@@ -324,6 +324,16 @@ fn sockets(bound: Bound) -> Result<(UdpSocket, TcpListener), Failure> {
             bound.addr
         ))
     })
+}
+
+/// The number that a game has each time it is shared, unless another one has it already (FNV-1a).
+fn number(offer: &Offer) -> ServiceId {
+    let bytes = offer.name.bytes().chain(offer.port.to_be_bytes());
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let folded = (hash >> 16) ^ (hash & 0xffff);
+    ServiceId(u16::try_from(folded).unwrap_or_default())
 }
 
 /// What friends see a game called: as its entry, if that was given a name; else by its port.
