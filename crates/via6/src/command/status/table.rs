@@ -64,11 +64,7 @@ const PLAYER_HEADS: [&str; 8] = ["player", "", "age", "ping", "over", "sessions"
 fn player(one: &GuestStatus, verbose: bool) -> Vec<String> {
     vec![
         one.player.clone(),
-        if verbose {
-            one.identity.clone()
-        } else {
-            NONE
-        },
+        if verbose { one.identity.clone() } else { NONE },
         ms(one.age_ms),
         one.round_trip_us.map_or(NONE, round),
         one.transport.to_uppercase(),
