@@ -17,8 +17,8 @@ use super::linking::Linked;
 use super::{Carried, Instance};
 use crate::narrator::{ms, protocol_label, unix_ms};
 use crate::status::{
-    CarrierStatus, Dials, EntryStatus, FlowStatus, GuestStatus, ListenerStatus, SessionStatus, Status,
-    Totals,
+    CarrierStatus, Dials, EntryStatus, FlowStatus, GuestStatus, ListenerStatus, SessionStatus,
+    Status, Totals,
 };
 
 /// Bytes up and down.
