@@ -187,6 +187,15 @@ impl Via6 {
         address.map_err(|failure| self.explain(failure))
     }
 
+    /// The invite that it has made.
+    pub fn invite(&self) -> Outcome<String> {
+        let invite = self.events.wait(STARTUP, "invite", |events| {
+            let event = events.iter().find(|event| event["event"] == "invite")?;
+            Some(event["invite"].as_str()?.to_owned())
+        });
+        invite.map_err(|failure| self.explain(failure))
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -216,6 +216,7 @@ impl Host {
 
     /// The same under this number, or the first behind it that is free. A host that starts anew should say the
     /// number that the game had before: joiners open sessions on a new link before they have the new list.
+    #[must_use]
     pub fn share_as(&self, wanted: ServiceId, offer: Offer, relay: Running) -> Option<ServiceId> {
         let id = {
             let mut shared = self.0.shared();

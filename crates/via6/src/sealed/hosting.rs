@@ -170,16 +170,15 @@ impl Hosting {
         let now_ms = unix_ms();
         let keeper = &self.keeper;
         let known = keeper.look(|roster| roster.default_invite(now_ms).map(|one| one.secret));
-        let secret = match known {
-            Some(secret) => secret,
-            None => {
-                let drawn = draw_invite().map_err(|error| cannot(&error))?;
-                let made = keeper.change(|roster| {
-                    let made = roster.make_default_invite(drawn, now_ms);
-                    made.map(|invite| invite.secret)
-                });
-                made.map_err(|error| cannot(&error))?.0
-            }
+        let secret = if let Some(secret) = known {
+            secret
+        } else {
+            let drawn = draw_invite().map_err(|error| cannot(&error))?;
+            let made = keeper.change(|roster| {
+                let made = roster.make_default_invite(drawn, now_ms);
+                made.map(|invite| invite.secret)
+            });
+            made.map_err(|error| cannot(&error))?.0
         };
         self.invite_with(secret)
             .map_err(|error| cannot(&error).hint(error.hint()))

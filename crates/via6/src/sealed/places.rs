@@ -115,7 +115,7 @@ mod tests {
             (vec![], vec![one.clone(), two.clone()])
         );
         places.put(at(5), one.clone());
-        places.put(at(6), two.clone());
+        places.put(at(6), two);
         // The host has started anew, without the first one and with another.
         let (again, new) = (game(1, "two", 6), game(2, "two", 7));
         assert_eq!(

@@ -124,7 +124,7 @@ fn what_is_shown_is_a_file_that_comes_to_the_same() {
 #[test]
 fn a_sealed_link_is_shown_without_what_lets_in() {
     let invite = "via6:10781h6je7fwj8v8hsskbc5cd77t9jx3nfva3acc25exj7rjny3g9sa9x400gve00000000000000000j6j420b0r";
-    let folder = Folder::with(&format!(
+    let folder = Folder::with(format!(
         "[host.a]\ngame = 5\n[host.b]\ngame = 6\nport = 43326\ndns-name = \"a.example.org\"\n\
          [join.c]\ninvite = \"{invite}\"\nas = \"Ann\"\ntransport = \"tls\"\n"
     ));

@@ -88,17 +88,18 @@ fn carrier(entry: &EntryStatus) -> Option<String> {
         return Some(format!("{GAP}the host is being reached"));
     };
     let over = carrier.transport.to_uppercase();
-    let mut line = format!("{GAP}linked to {} over {over}", carrier.address);
-    if let Some(us) = carrier.round_trip_us {
-        line += &format!(", ping {}", round(us));
-    }
-    if let Some(player) = &carrier.player {
-        line += &format!(", as {player}");
-    }
-    if carrier.suspect {
-        line += "; it is silent, and games wait";
-    }
-    Some(line)
+    let ping = carrier
+        .round_trip_us
+        .map(|us| format!(", ping {}", round(us)));
+    let player = carrier.player.as_ref().map(|name| format!(", as {name}"));
+    let silent = carrier.suspect.then_some("; it is silent, and games wait");
+    Some(format!(
+        "{GAP}linked to {} over {over}{}{}{}",
+        carrier.address,
+        ping.unwrap_or_default(),
+        player.unwrap_or_default(),
+        silent.unwrap_or_default()
+    ))
 }
 
 /// `host: TCP and UDP on [::]:43325 → 127.0.0.1:25565`, in two lines if it must be.
