@@ -34,6 +34,8 @@ pub enum Output {
     /// `--json`; both are read as they come.
     #[default]
     Collected,
+    /// What people read, as it comes, in place of `--json`.
+    Log,
     /// `--json`; nobody reads either pipe, and both hold one page.
     UnreadEvents,
     /// The same without `--json`, so that it is the log that fills up.
@@ -126,7 +128,7 @@ impl Via6 {
         let home = tempfile::tempdir().during("making a state folder")?;
         command.env("VIA6_STATE", home.path());
         command.args(&arguments).stdin(Stdio::null());
-        if start.output != Output::UnreadLog {
+        if !matches!(start.output, Output::Log | Output::UnreadLog) {
             command.arg("--json");
         }
         if start.verbose {
@@ -159,6 +161,11 @@ impl Via6 {
         match self.output {
             Output::Collected => {
                 self.events = Events::collect(stdout);
+                self.stderr = collect_text(stderr);
+            }
+            Output::Log => {
+                // The line for a friend and nothing else, which nobody here needs.
+                collect_text(stdout);
                 self.stderr = collect_text(stderr);
             }
             Output::UnreadEvents | Output::UnreadLog => {
@@ -202,6 +209,13 @@ impl Via6 {
         self.child.id()
     }
 
+    /// The last part of what it wrote to stderr so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        stderr.clone()
+    }
+
     /// Fails if it has ended.
     pub fn ensure_alive(&mut self) -> Outcome {
         match self.child.try_wait().during("looking after via6")? {
@@ -242,7 +256,7 @@ impl Via6 {
 
     /// Adds the end of what it wrote to stderr, without which a failure is a riddle.
     fn explain(&self, what: impl fmt::Display) -> Failure {
-        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let stderr = self.log();
         let lines: Vec<_> = stderr.lines().rev().take(5).collect();
         let tail: Vec<_> = lines.into_iter().rev().collect();
         Failure::Failed(format!("{what}; stderr: {}", tail.join(" | ")))
