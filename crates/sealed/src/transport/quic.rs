@@ -40,37 +40,27 @@ pub(crate) struct Quic {
 }
 
 impl Quic {
-    /// A host's: takes connections, all of them by hand.
+    /// A host's: takes connections.
     pub(crate) fn host(
         socket: std::net::UdpSocket,
         tls: Arc<rustls::ServerConfig>,
     ) -> io::Result<Self> {
-        let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
-        let mut server = ServerConfig::with_crypto(Arc::new(crypto));
-        server.transport_config(Arc::new(transport_config(QUIC_STREAMS)));
-        // Those that nobody has taken yet; the rest is bounded by who takes them.
-        server
-            .max_incoming(UNATTACHED_MAX)
-            .incoming_buffer_size(INCOMING_KEPT)
-            .incoming_buffer_size_total(INCOMING_KEPT * UNATTACHED_MAX as u64);
-        Self::new(socket, Some(server))
+        let server = server_config(tls)?;
+        Self::over(wrap(socket)?, Some(server))
     }
 
     /// A joiner's.
     pub(crate) fn joiner(socket: std::net::UdpSocket) -> io::Result<Self> {
-        Self::new(socket, None)
+        Self::over(wrap(socket)?, None)
     }
 
-    fn new(socket: std::net::UdpSocket, server: Option<ServerConfig>) -> io::Result<Self> {
-        let spare = socket.try_clone()?;
-        let runtime = Arc::new(TokioRuntime);
-        let socket = match runtime.wrap_udp_socket(socket) {
-            Ok(socket) => socket,
-            // Some systems lack what is asked for here to send and receive in batches: Wine, old Windows.
-            Err(_) => Arc::new(Plain::new(spare)?),
-        };
+    pub(super) fn over(
+        socket: Arc<dyn AsyncUdpSocket>,
+        server: Option<ServerConfig>,
+    ) -> io::Result<Self> {
         let weak = Arc::downgrade(&socket);
         let config = EndpointConfig::default();
+        let runtime = Arc::new(TokioRuntime);
         let endpoint = Endpoint::new_with_abstract_socket(config, server, socket, runtime)?;
         Ok(Self {
             endpoint: Mutex::new(Some(endpoint)),
@@ -118,6 +108,28 @@ impl Quic {
     fn lock(&self) -> MutexGuard<'_, Option<Endpoint>> {
         self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// quinn's own socket, or where the system lacks what that asks for (Wine, old Windows) the plain one.
+fn wrap(socket: std::net::UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+    let spare = socket.try_clone()?;
+    match TokioRuntime.wrap_udp_socket(socket) {
+        Ok(socket) => Ok(socket),
+        Err(_) => Ok(Arc::new(Plain::new(spare)?)),
+    }
+}
+
+/// Of a host, which takes all connections by hand.
+pub(super) fn server_config(tls: Arc<rustls::ServerConfig>) -> io::Result<ServerConfig> {
+    let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
+    let mut server = ServerConfig::with_crypto(Arc::new(crypto));
+    server.transport_config(Arc::new(transport_config(QUIC_STREAMS)));
+    // Those that nobody has taken yet; the rest is bounded by who takes them.
+    server
+        .max_incoming(UNATTACHED_MAX)
+        .incoming_buffer_size(INCOMING_KEPT)
+        .incoming_buffer_size_total(INCOMING_KEPT * UNATTACHED_MAX as u64);
+    Ok(server)
 }
 
 /// `streams`: how many bidirectional ones the other side may have.
