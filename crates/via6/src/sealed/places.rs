@@ -1,5 +1,5 @@
-//! Where the games of a host are found on this computer. What listens there is not known here: it is asked for
-//! by [`Places::settle`], which says what is to be listened on from now on.
+//! Where the games of a host are found on this computer. Listening there is not done
+//! here: [`Places::take`] says what is new and what is gone.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
