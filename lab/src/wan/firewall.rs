@@ -50,9 +50,11 @@ const HOME: &str = "table inet home {
 /// On the way between the homes: nothing is blocked until somebody asks for it.
 const INTERNET: &str = "table inet way {
   chain blocked { }
+  chain parted { }
   chain forward {
     type filter hook forward priority filter; policy accept;
     jump blocked
+    jump parted
   }
 }
 ";
@@ -88,6 +90,11 @@ pub(super) fn block_udp(internet: &Place, is_blocked: bool) -> Outcome {
         rules += "add rule inet way blocked meta l4proto udp counter drop\n";
     }
     internet.nft(&rules)
+}
+
+/// Drops what goes from one home to the other. The Internet's own computers reach both.
+pub(super) fn part(internet: &Place) -> Outcome {
+    internet.nft("add rule inet way parted drop")
 }
 
 /// How many packets have been dropped since the last block began.

@@ -47,9 +47,10 @@ pub struct Homes {
     pub host: Place,
     /// The joiner's computer.
     pub joiner: Place,
+    /// What both are connected to.
+    pub internet: Place,
     host_router: Place,
     joiner_router: Place,
-    internet: Place,
     host_prefix: u16,
     joiner_prefix: u16,
 }
@@ -193,6 +194,17 @@ impl Homes {
     /// Lets UDP pass again.
     pub fn unblock_udp(&self) -> Outcome {
         firewall::block_udp(&self.internet, false)
+    }
+
+    /// Lets nothing pass from one home to the other: only what is in the Internet reaches both.
+    pub fn part(&self) -> Outcome {
+        firewall::part(&self.internet)
+    }
+
+    /// An address in the Internet, for a relay.
+    #[must_use]
+    pub const fn relay_address(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0x2d00, 6, 2, 0, 0, 0, 0, 1)
     }
 
     /// Tells the joiner's resolver where the host's name leads, or that there is no such name.

@@ -129,7 +129,7 @@ impl Link {
         if finds == Finds::ByName {
             line.extend(self.named.iter().map(ToString::to_string));
         }
-        let host = start(&homes.host, program, line, Output::Collected)?;
+        let host = start(&homes.host, program, Protocol::Tcp, line, Output::Collected)?;
         let said = host.events.wait(PATIENCE, kind, |events| {
             let mut said = events.iter().filter(|event| event["event"] == kind);
             said.find_map(|event| event[field].as_str().map(pasted))
@@ -139,7 +139,7 @@ impl Link {
             _ => said,
         };
         let line = fill(self.join, "{paste}", &paste);
-        let join = start(&homes.joiner, program, line, joiner)?;
+        let join = start(&homes.joiner, program, Protocol::Tcp, line, joiner)?;
         Ok(Linked {
             entry: join.address,
             join: Some(join),
@@ -245,7 +245,25 @@ impl Linked {
     }
 }
 
-fn start(place: &Place, program: &Path, line: Vec<String>, output: Output) -> Outcome<Via6> {
+/// Relays in the Internet, from the host's port there to the host, for datagrams and for connections.
+pub fn relays(program: &Path, homes: &Homes) -> Outcome<[Via6; 2]> {
+    let (at, to) = (homes.relay_address(), homes.host_address());
+    let relay = |protocol: Protocol| {
+        let words = ["relay".into(), protocol.label().into()];
+        let ends = [at, to].map(|ip| SocketAddr::new(ip.into(), PORT).to_string());
+        let line = words.into_iter().chain(ends).collect();
+        start(&homes.internet, program, protocol, line, Output::Collected)
+    };
+    Ok([relay(Protocol::Udp)?, relay(Protocol::Tcp)?])
+}
+
+fn start(
+    place: &Place,
+    program: &Path,
+    protocol: Protocol,
+    line: Vec<String>,
+    output: Output,
+) -> Outcome<Via6> {
     let program: PathBuf = program.to_owned();
     let name = place.name;
     let start = Start {
@@ -253,7 +271,7 @@ fn start(place: &Place, program: &Path, line: Vec<String>, output: Output) -> Ou
         ..Start::default()
     };
     place
-        .run(move || Via6::start(&program, Protocol::Tcp, &line, start))
+        .run(move || Via6::start(&program, protocol, &line, start))
         .during(name)
 }
 

@@ -3,8 +3,8 @@
 //!
 //! From below: a [`place::Place`] is a computer (a network namespace). [`way::Way`] decides what becomes
 //! of packets, [`emulator::Emulator`] carries them so. [`homes::Homes`] is all of it plugged together.
-//! [`game`] and [`player`] play with every byte checked, through a [`link`] of via6. A
-//! [`scenario`](scenarios) is one thing that happens meanwhile; [`runner`] repeats it and keeps the score.
+//! [`game`] and [`player`] play with every byte checked, through a [`link`] of via6, together on a
+//! [`stage`]. A [`scenario`](scenarios) is one thing that happens meanwhile; [`runner`] repeats it and keeps the score.
 
 pub mod chance;
 pub mod command;
@@ -17,5 +17,6 @@ pub mod place;
 pub mod player;
 pub mod runner;
 pub mod scenarios;
+pub mod stage;
 pub mod tun;
 pub mod way;

@@ -84,7 +84,7 @@ pub struct Beat {
     echoed: Arc<AtomicU64>,
     /// How it ended, once it has.
     end: Arc<OnceLock<End>>,
-    sender: JoinHandle<Outcome>,
+    sender: JoinHandle<Outcome<Option<End>>>,
     receiver: JoinHandle<Outcome<Played>>,
 }
 
@@ -155,7 +155,8 @@ impl Beat {
     /// Sends no more, and fails unless everything sent comes back and then the end.
     pub fn finish(self) -> Outcome<Played> {
         self.is_over.store(true, Ordering::Relaxed);
-        joined(self.sender).during("sending messages")?;
+        let refused = joined(self.sender)?;
+        ensure!(refused.is_none(), "sending messages ended by {refused:?}");
         wire::finish(&self.stream)?;
         let played = joined(self.receiver)?.in_order()?;
         let sent = self.sent.load(Ordering::Relaxed);
@@ -166,22 +167,26 @@ impl Beat {
 
     /// Goes on until the connection ends, whatever end that is.
     pub fn wait_ended(self) -> Outcome<Played> {
-        let played = joined(self.receiver)?;
+        let mut played = joined(self.receiver)?;
         self.is_over.store(true, Ordering::Relaxed);
-        // It was to end, so the sender's error is no news.
-        let _ = joined(self.sender);
+        // A reset is told once: if a write has met it, the read beside it sees an end in order. A write
+        // after such an end meets EPIPE.
+        if played.end == End::Fin && joined(self.sender)? == Some(End::Reset) {
+            played.end = End::Reset;
+        }
         Ok(played)
     }
 }
 
 /// Sends a message each beat. It is the bytes of the pattern that stand at its place in the stream, so
-/// the number of a message is in each of its bytes; when it was sent is kept here.
+/// the number of a message is in each of its bytes; when it was sent is kept here. Returns what a write
+/// met, if one failed.
 fn send_beat(
     mut stream: &TcpStream,
     is_over: &AtomicBool,
     times: &Mutex<Vec<Instant>>,
     sent: &AtomicU64,
-) -> Outcome {
+) -> Outcome<Option<End>> {
     let mut next = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         let number = sent.fetch_add(1, Ordering::Relaxed);
@@ -189,13 +194,14 @@ fn send_beat(
         let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
         times.push(Instant::now());
         drop(times);
-        let written = stream.write_all(&message);
-        written.during(format!("writing message {number}"))?;
+        if let Err(error) = stream.write_all(&message) {
+            return Ok(Some(error.into()));
+        }
         next += BEAT;
         // The pause is the beat.
         sleep(next.saturating_duration_since(Instant::now()));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn receive_beat(

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::link::Link;
-use super::scenarios::{Case, Measured, Scenario};
+use super::scenarios::Scenario;
+use super::stage::{Case, Measured};
 use crate::failure::{Failure, Outcome, failed, skipped};
 
 /// One scenario on one kind of link, and how its repetitions went.

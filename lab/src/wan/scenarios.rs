@@ -4,29 +4,20 @@
 //! beside them), does what it is named after, and fails unless every byte came once, in turn, and each
 //! side saw the end that it must see.
 
-use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use via6_core::limits;
 
 use super::chance::Loss;
-use super::emulator::Direction;
 use super::homes::Homes;
-use super::link::{Finds, Link, Linked};
-use super::player::{Beat, Download, Played};
+use super::link::{self, Finds, Link};
+use super::player::Beat;
+use super::stage::{Case, LASTING, Measured, PACE, PATIENCE, PLAYING, Play, Stage, measured};
 use super::way::{Conditions, Rate};
-use crate::failure::{During, Outcome, ensure, failed};
+use crate::failure::{During, Failure, Outcome, ensure};
 use crate::process::Output;
 use crate::wire::{End, MIB};
-
-/// How long a link may take from the blow to the first byte after it, over what the blow itself takes:
-/// 3 s until it is suspect, and the rest to find another way, on a loaded machine.
-const RECOVERY_MAX: Duration = Duration::from_secs(9);
-
-/// How much longer the chances of a lossy line may take: TCP waits twice as long after each
-/// retransmission that is lost as well.
-const UNLUCKY: Duration = Duration::from_secs(10);
 
 /// How long a sealed link that is lost is held for the joiner to come back.
 const HOLD: Duration = limits::LINK_HOLD;
@@ -34,43 +25,6 @@ const HOLD: Duration = limits::LINK_HOLD;
 /// How much earlier or later than after [`HOLD`] the games may see the end: the last packet heard may
 /// be a second old, and nobody need be exact.
 const HOLD_SLACK: Duration = Duration::from_secs(4);
-
-/// Echoes that must come before something happens, and after it: half a second.
-const PLAYING: u64 = 10;
-
-/// Echoes where what happens is how the line is: three seconds.
-const LASTING: u64 = 60;
-
-/// How long that many echoes, or an ending, may take.
-const PATIENCE: Duration = Duration::from_secs(40);
-
-/// The download that runs beside the messages: a pace that any home has, for six seconds.
-const PACE: u64 = 250_000;
-const PACED: u64 = 6 * PACE;
-
-/// What a scenario is run with.
-#[derive(Clone, Copy, Debug)]
-pub struct Case<'a> {
-    /// The via6 program.
-    pub program: &'a Path,
-    /// The kind of link.
-    pub link: Link,
-    /// What the WAN's chances are of.
-    pub seed: u64,
-}
-
-/// What a scenario measured.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// The longest time without an echo.
-    pub stall: Duration,
-    /// The round trip that half of the messages did not exceed.
-    pub p50: Duration,
-    /// The one that 99 of 100 did not.
-    pub p99: Duration,
-    /// What else is worth knowing.
-    pub note: String,
-}
 
 /// One thing that can happen.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +71,7 @@ scenarios! {
     udp_blocked "udp-blocked" QUIC "UDP is dropped from the middle on";
     prefix_announced "prefix-announced" SEALED "a new prefix for the host, the old one gone 2 s later";
     prefix_named "prefix-named" SEALED "the host's prefix replaced at once, its name follows";
+    relayed "relayed" SEALED "a relay in the Internet is the only way to the host";
     prefix_lost "prefix-lost" SEALED "the host's prefix replaced at once, no name";
 }
 
@@ -149,124 +104,12 @@ fn ordinary() -> Conditions {
     }
 }
 
-/// A game that is being played.
-struct Stage {
-    // Before the homes, which end what runs in them.
-    beat: Beat,
-    download: Download,
-    linked: Linked,
-    homes: Homes,
-}
-
-impl Stage {
-    /// Builds homes, link and game, and waits until messages go back and forth beside a download.
-    fn set(case: &Case<'_>, conditions: Conditions, finds: Finds) -> Outcome<Self> {
-        Self::with_download(case, conditions, finds, PACED, PACE)
-    }
-
-    /// The same, with a joiner whose log is read.
-    fn set_read(case: &Case<'_>, conditions: Conditions, finds: Finds) -> Outcome<Self> {
-        let homes = Homes::new(conditions, case.seed)?;
-        Self::play(case, homes, finds, Output::Log, (PACED, PACE))
-    }
-
-    fn with_download(
-        case: &Case<'_>,
-        conditions: Conditions,
-        finds: Finds,
-        len: u64,
-        pace: u64,
-    ) -> Outcome<Self> {
-        let homes = Homes::new(conditions, case.seed)?;
-        Self::play(case, homes, finds, Output::Collected, (len, pace))
-    }
-
-    fn play(
-        case: &Case<'_>,
-        homes: Homes,
-        finds: Finds,
-        joiner: Output,
-        (len, pace): (u64, u64),
-    ) -> Outcome<Self> {
-        let linked = case.link.start(case.program, &homes, finds, joiner)?;
-        let stage = Self {
-            beat: Beat::start(linked.connect(&homes)?)?,
-            download: Download::start(linked.connect(&homes)?, len, pace)?,
-            linked,
-            homes,
-        };
-        stage.play_on(PLAYING)?;
-        Ok(stage)
-    }
-
-    /// Waits until some more messages have come back.
-    fn play_on(&self, messages: u64) -> Outcome {
-        let waited = self.beat.wait_for_more(messages, PATIENCE);
-        waited.map_err(|failure| self.linked.explain(failure))
-    }
-
-    /// Plays to the end under conditions that take some packets, and fails unless they did.
-    fn finish_lossy(self) -> Outcome<Measured> {
-        self.play_on(LASTING)?;
-        let lost = |direction| self.homes.wan.counts(direction).lost;
-        let lost: u64 = Direction::BOTH.map(lost).iter().sum();
-        ensure!(lost > 0, "no packet was lost: nothing has been shown");
-        let mut measured = self.finish(UNLUCKY)?;
-        measured.note = format!("{}, {lost} packets lost", measured.note);
-        Ok(measured)
-    }
-
-    /// Plays to the end, which must be in order on both sides, with nothing missing. The blow itself
-    /// took `blow` of the longest stall.
-    fn finish(mut self, blow: Duration) -> Outcome<Measured> {
-        self.play_on(PLAYING)?;
-        self.linked.ensure_alive()?;
-        let ended = end_in_order(self.beat, self.download, &self.linked);
-        let (beat, download) = ended.map_err(|failure| self.linked.explain(failure))?;
-        let mut measured = measured(&beat, &download);
-        if let Some((transport, generation)) = self.linked.carried() {
-            measured.note = format!("{}, {transport} {generation}", measured.note);
-        }
-        let (stall, bound) = (measured.stall, blow + RECOVERY_MAX);
-        if stall > bound {
-            let late = failed(format!("nothing came for {stall:?}, over {bound:?}"));
-            return late.map_err(|failure| self.linked.explain(failure));
-        }
-        self.linked.stop()?;
-        Ok(measured)
-    }
-}
-
-/// Both play to their end, which both sides must see.
-fn end_in_order(beat: Beat, download: Download, linked: &Linked) -> Outcome<(Played, Played)> {
-    let download = download.finish()?;
-    let beat = beat.finish().during("the messages")?;
-    for served in linked.game.wait_served(2, PATIENCE)? {
-        let (service, end) = (served.service, served.end);
-        ensure!(
-            end == End::Fin,
-            "at the game server {service:?} ended by {end:?}"
-        );
-    }
-    Ok((beat, download))
-}
-
-fn measured(beat: &Played, download: &Played) -> Measured {
-    let kib = download.came / 1024;
-    Measured {
-        stall: beat.stall,
-        p50: beat.percentile(50),
-        p99: beat.percentile(99),
-        note: format!("{} messages, {kib} KiB", beat.came),
-    }
-}
-
 fn play(case: &Case<'_>) -> Outcome<Measured> {
     let conditions = Conditions {
         loss: Loss::Single(0.01),
         ..ordinary()
     };
-    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish_lossy()
+    Stage::with_download(case, conditions, MIB, 0)?.finish_lossy()
 }
 
 fn burst_loss(case: &Case<'_>) -> Outcome<Measured> {
@@ -276,11 +119,11 @@ fn burst_loss(case: &Case<'_>) -> Outcome<Measured> {
         density: 1.0,
     };
     let conditions = Conditions { loss, ..ordinary() };
-    Stage::with_download(case, conditions, Finds::ByAddress, MIB / 2, 0)?.finish_lossy()
+    Stage::with_download(case, conditions, MIB / 2, 0)?.finish_lossy()
 }
 
 fn loss_begins(case: &Case<'_>) -> Outcome<Measured> {
-    let stage = Stage::with_download(case, ordinary(), Finds::ByAddress, MIB / 2, PACE)?;
+    let stage = Stage::with_download(case, ordinary(), MIB / 2, PACE)?;
     stage.homes.wan.change(|now| now.loss = Loss::Single(0.05));
     stage.finish_lossy()
 }
@@ -295,7 +138,7 @@ fn slow_line(case: &Case<'_>) -> Outcome<Measured> {
         loss: Loss::Never,
         ..ordinary()
     };
-    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish(Duration::ZERO)
+    Stage::with_download(case, conditions, MIB, 0)?.finish(Duration::ZERO)
 }
 
 /// 1280 bytes is the least that IPv6 promises: whoever sends more without asking may be unlucky.
@@ -304,7 +147,7 @@ fn black_hole(case: &Case<'_>) -> Outcome<Measured> {
         black_hole_over: Some(1280),
         ..ordinary()
     };
-    Stage::with_download(case, conditions, Finds::ByAddress, MIB, 0)?.finish(Duration::ZERO)
+    Stage::with_download(case, conditions, MIB, 0)?.finish(Duration::ZERO)
 }
 
 /// Not a scenario of a home, but of the lab: how much the emulator itself passes.
@@ -315,7 +158,7 @@ fn bulk(case: &Case<'_>) -> Outcome<Measured> {
         ..Conditions::default()
     };
     let start = Instant::now();
-    let stage = Stage::with_download(case, conditions, Finds::ByAddress, LEN, 0)?;
+    let stage = Stage::with_download(case, conditions, LEN, 0)?;
     let mut measured = stage.finish(Duration::ZERO)?;
     let mbit = LEN * 8
         / 1000
@@ -384,9 +227,15 @@ fn prefix_named(case: &Case<'_>) -> Outcome<Measured> {
     stage.finish(Duration::ZERO)
 }
 
+/// The joiner's log is kept: what the friend reads.
+const READ: Play = Play {
+    joiner: Output::Log,
+    ..Play::DEFAULT
+};
+
 /// Nothing can find the host again: both games must be told in time, and the people as well.
 fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
-    let mut stage = Stage::set_read(case, ordinary(), Finds::ByAddress)?;
+    let mut stage = Stage::begin(case, ordinary(), READ)?;
     stage.homes.name_host(None)?;
     let lost = Instant::now();
     stage.homes.replace_prefix()?;
@@ -424,6 +273,31 @@ fn reset_in_time(end: End, after: Duration) -> Outcome {
     let in_time = after + HOLD_SLACK >= HOLD && after <= HOLD + HOLD_SLACK;
     ensure!(in_time, "a session ended after {after:?}, not {HOLD:?}");
     Ok(())
+}
+
+/// The host never says that it is where the joiner finds it, and that is no reason to look elsewhere.
+fn relayed(case: &Case<'_>) -> Outcome<Measured> {
+    let homes = Homes::new(ordinary(), case.seed)?;
+    homes.part()?;
+    homes.name_host(Some(homes.relay_address()))?;
+    let relays = link::relays(case.program, &homes)?;
+    let by_name = Play {
+        finds: Finds::ByName,
+        ..Play::DEFAULT
+    };
+    let stage = Stage::on(case, homes, by_name)?;
+    stage.play_on(LASTING)?;
+    let carried = stage.linked.carried();
+    let is_first = carried
+        .as_ref()
+        .is_some_and(|(_, generation)| *generation == 1);
+    if !is_first {
+        let what = format!("carried by {carried:?} although nothing happened");
+        return Err(stage.linked.explain(Failure::Failed(what)));
+    }
+    let measured = stage.finish(Duration::ZERO)?;
+    drop(relays);
+    Ok(measured)
 }
 
 /// An open link ends with its prefix, and whoever joined by name gets through with the next session.

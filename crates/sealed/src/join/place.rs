@@ -19,6 +19,8 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Heard {
     known: Known,
+    /// Where it has been, as it said, and no longer is.
+    left: Vec<SocketAddr>,
     /// Where it was reached last.
     last: Option<SocketAddr>,
 }
@@ -33,7 +35,7 @@ impl Places {
             port,
             heard: Mutex::new(Heard {
                 known: known.clone(),
-                last: None,
+                ..Heard::default()
             }),
         }
     }
@@ -43,25 +45,30 @@ impl Places {
         let mut heard = self.lock();
         let is_news = known.number > heard.known.number;
         if is_news {
+            let is_there = |at: &SocketAddr| known.addresses.iter().any(|new| plain(*new) == *at);
+            let before = heard.known.addresses.iter().map(|at| plain(*at));
+            let left = before.chain(heard.left.iter().copied());
+            heard.left = distinct(left.filter(|at| !is_there(at)));
             heard.known.clone_from(known);
         }
         is_news
     }
 
+    /// It was reached there. Left or not, there was no better way: until there is news it is as good as any.
     pub(super) fn reached(&self, at: SocketAddr) {
-        self.lock().last = Some(at);
+        let mut heard = self.lock();
+        heard.left.retain(|left| *left != at);
+        heard.last = Some(at);
     }
 
     /// The addresses there are, the likeliest first: where it was last, where it says it is, the invite.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let heard = self.lock();
-        let said: Vec<_> = heard.known.addresses.iter().map(|at| plain(*at)).collect();
-        // It says that it is no longer there.
-        let is_gone = |last: &SocketAddr| !said.is_empty() && !said.contains(last);
-        let last = heard.last.filter(|last| !is_gone(last));
+        let said = heard.known.addresses.iter().map(|at| plain(*at));
+        let last = heard.last.filter(|last| !heard.left.contains(last));
         let all = last
             .into_iter()
-            .chain(said.clone())
+            .chain(said)
             .chain(self.invited.iter().copied());
         distinct(all.chain(heard.last))
     }
@@ -86,11 +93,10 @@ impl Places {
         names
     }
 
-    /// Whether the host says that it is no longer at this address.
+    /// Whether the host was at this address, and says that it no longer is. One that it has never named may
+    /// be a relay's, or what the outside sees of it, and is as good as any.
     pub(super) fn is_left(&self, address: SocketAddr) -> bool {
-        let heard = self.lock();
-        let mut said = heard.known.addresses.iter().map(|at| plain(*at));
-        heard.known.number > 0 && !said.any(|at| at == address)
+        self.lock().left.contains(&address)
     }
 
     /// One of them, to be shown.
@@ -120,4 +126,69 @@ fn distinct(places: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
         }
     }
     distinct
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use via6_core::invite::Secret;
+
+    use super::*;
+
+    fn at(number: u16) -> SocketAddrV6 {
+        let ip = std::net::Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 1);
+        SocketAddrV6::new(ip, 43_325, 0, 0)
+    }
+
+    fn said(number: u64, addresses: &[u16]) -> Known {
+        Known {
+            number,
+            addresses: addresses.iter().map(|one| at(*one)).collect(),
+            name: String::new(),
+        }
+    }
+
+    /// Of an invite to the first address.
+    fn places(known: &Known) -> Places {
+        let key = crate::Identity::from_seed([3; 32]).unwrap();
+        let invite = Invite::new(
+            key.public().fingerprint(),
+            Secret([7; 16]),
+            NonZeroU16::new(43_325).unwrap(),
+            vec![*at(1).ip()],
+            None,
+        );
+        Places::new(&invite.unwrap(), known)
+    }
+
+    /// It would be left for itself again and again: its host never says that it is there.
+    #[test]
+    fn an_address_that_the_host_has_never_named_is_not_left() {
+        let places = places(&Known::default());
+        let relay = plain(at(9));
+        places.reached(relay);
+        assert!(places.hear(&said(1, &[1])) && places.hear(&said(2, &[2])));
+        assert!(!places.is_left(relay));
+        assert!(places.is_left(plain(at(1))) && !places.is_left(plain(at(2))));
+        assert_eq!(places.addresses().first(), Some(&relay));
+    }
+
+    #[test]
+    fn an_address_is_left_until_the_host_is_there_again() {
+        let places = places(&said(5, &[1, 2]));
+        let [one, two] = [1, 2].map(|number| plain(at(number)));
+        places.reached(one);
+        assert!(!places.hear(&said(4, &[2])) && !places.is_left(one));
+        assert!(places.hear(&said(6, &[2])) && places.is_left(one));
+        // More news does not make it forgotten.
+        assert!(places.hear(&said(7, &[2, 3])) && places.is_left(one));
+        assert_eq!(places.addresses(), [two, plain(at(3)), one]);
+        assert!(places.hear(&said(8, &[1])) && !places.is_left(one));
+        assert!(places.is_left(two));
+        assert_eq!(places.addresses().first(), Some(&one));
+        // The new one is not let through to, say.
+        places.reached(two);
+        assert!(!places.is_left(two));
+    }
 }
