@@ -37,6 +37,12 @@ enum Hop {
     Join,
     /// `via6 host --open`.
     Host,
+    /// `via6 join INVITE`.
+    Invited,
+    /// The same with `--transport tls`.
+    InvitedTls,
+    /// `via6 host`.
+    Inviting,
     /// socat.
     Socat,
     /// The lab's Python script.
@@ -94,6 +100,10 @@ chains! {
     Host = "host": V6 [Host] V4;
     /// Two hops: what two players use.
     JoinHost = "join-host": V4 [Join, Host] V4;
+    /// The same by invite.
+    Sealed = "sealed": V4 [Invited, Inviting] V4;
+    /// The same where UDP is blocked.
+    SealedTls = "sealed-tls": V4 [InvitedTls, Inviting] V4;
     /// socat on the friend's side.
     SocatHost = "socat-host": V4 [Socat, Host] V4;
     /// socat on the host's side.
@@ -112,8 +122,14 @@ impl Chain {
     /// Whether it has a via6 in it and nothing else.
     #[must_use]
     pub fn is_pure(self) -> bool {
-        let own = |hop: &Hop| matches!(hop, Hop::Relay | Hop::Join | Hop::Host);
-        self != Self::Direct && self.hops().iter().all(own)
+        let others = |hop: &Hop| matches!(hop, Hop::Socat | Hop::Script);
+        self != Self::Direct && !self.hops().iter().any(others)
+    }
+
+    /// Whether its link is a sealed one.
+    #[must_use]
+    pub fn is_sealed(self) -> bool {
+        self.hops().contains(&Hop::Inviting)
     }
 
     /// Whether via6 and a relay of another kind work together in it.
@@ -196,7 +212,7 @@ impl Relays {
                 Hop::Socat => relays.peer(Peer::socat(setup.protocol, listen, target)?),
                 Hop::Script => relays.peer(Peer::script(setup.protocol, listen, target)?),
                 own => {
-                    let line = command_line(*own, setup.protocol, listen, target);
+                    let line = command_line(*own, setup.protocol, listen, &relays.target(*own)?);
                     let via6 = Via6::start(setup.program, setup.protocol, &line, setup.start)?;
                     let address = via6.address;
                     relays.via6s.insert(0, via6);
@@ -210,6 +226,14 @@ impl Relays {
         Ok(relays)
     }
 
+    /// Where the next hop leads: an address, or the invite that the one behind it has made.
+    fn target(&self, hop: Hop) -> Outcome<String> {
+        match (hop, self.via6s.first()) {
+            (Hop::Invited | Hop::InvitedTls, Some(host)) => host.invite(),
+            _ => Ok(self.entry.to_string()),
+        }
+    }
+
     fn peer(&mut self, peer: Peer) -> SocketAddr {
         let address = peer.address;
         self.peers.push(peer);
@@ -218,14 +242,23 @@ impl Relays {
 }
 
 /// What a person would type.
-fn command_line(hop: Hop, protocol: Protocol, listen: IpAddr, target: SocketAddr) -> Vec<String> {
+fn command_line(hop: Hop, protocol: Protocol, listen: IpAddr, target: &str) -> Vec<String> {
     let listen = SocketAddr::new(listen, 0).to_string();
-    let target = target.to_string();
     let only = format!("--{}", protocol.label());
     let words: &[&str] = match hop {
-        Hop::Host => &["host", "--open", &target, "--listen", &listen, &only],
-        Hop::Join => &["join", &target, "--listen", &listen, &only],
-        _ => &["relay", protocol.label(), &listen, &target],
+        Hop::Host => &["host", "--open", target, "--listen", &listen, &only],
+        Hop::Join | Hop::Invited => &["join", target, "--listen", &listen, &only],
+        Hop::Inviting => &["host", target, "--listen", &listen, &only],
+        Hop::InvitedTls => &[
+            "join",
+            target,
+            "--listen",
+            &listen,
+            &only,
+            "--transport",
+            "tls",
+        ],
+        _ => &["relay", protocol.label(), &listen, target],
     };
     words.iter().map(ToString::to_string).collect()
 }

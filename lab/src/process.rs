@@ -34,6 +34,8 @@ pub enum Output {
     /// `--json`; both are read as they come.
     #[default]
     Collected,
+    /// What people read, as it comes, in place of `--json`.
+    Log,
     /// `--json`; nobody reads either pipe, and both hold one page.
     UnreadEvents,
     /// The same without `--json`, so that it is the log that fills up.
@@ -126,7 +128,7 @@ impl Via6 {
         let home = tempfile::tempdir().during("making a state folder")?;
         command.env("VIA6_STATE", home.path());
         command.args(&arguments).stdin(Stdio::null());
-        if start.output != Output::UnreadLog {
+        if !matches!(start.output, Output::Log | Output::UnreadLog) {
             command.arg("--json");
         }
         if start.verbose {
@@ -161,6 +163,11 @@ impl Via6 {
                 self.events = Events::collect(stdout);
                 self.stderr = collect_text(stderr);
             }
+            Output::Log => {
+                // The line for a friend and nothing else, which nobody here needs.
+                collect_text(stdout);
+                self.stderr = collect_text(stderr);
+            }
             Output::UnreadEvents | Output::UnreadLog => {
                 system::shrink_pipe(&stdout).during("shrinking stdout's pipe")?;
                 system::shrink_pipe(&stderr).during("shrinking stderr's pipe")?;
@@ -187,10 +194,26 @@ impl Via6 {
         address.map_err(|failure| self.explain(failure))
     }
 
+    /// The invite that it has made.
+    pub fn invite(&self) -> Outcome<String> {
+        let invite = self.events.wait(STARTUP, "invite", |events| {
+            let event = events.iter().find(|event| event["event"] == "invite")?;
+            Some(event["invite"].as_str()?.to_owned())
+        });
+        invite.map_err(|failure| self.explain(failure))
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The last part of what it wrote to stderr so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        stderr.clone()
     }
 
     /// Fails if it has ended.
@@ -233,7 +256,7 @@ impl Via6 {
 
     /// Adds the end of what it wrote to stderr, without which a failure is a riddle.
     fn explain(&self, what: impl fmt::Display) -> Failure {
-        let stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let stderr = self.log();
         let lines: Vec<_> = stderr.lines().rev().take(5).collect();
         let tail: Vec<_> = lines.into_iter().rev().collect();
         Failure::Failed(format!("{what}; stderr: {}", tail.join(" | ")))

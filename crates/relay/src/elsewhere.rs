@@ -1,7 +1,7 @@
 //! Sessions that the engine does not carry itself: those of sealed links, one of whose sides is no socket.
 //!
 //! They count, are told of, bounded and stopped as all others. What is done with their bytes is for who
-//! took them: usually [`splice`](crate::splice).
+//! took them: usually [`splice`](crate::splice()).
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! A tokio TCP socket as one side of a [`splice`](crate::splice).
+//! A tokio TCP socket as one side of a [`splice`](crate::splice()).
 
 use std::io::{self, Read as _};
 use std::net::{Shutdown, SocketAddr};

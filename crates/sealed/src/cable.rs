@@ -57,6 +57,18 @@ struct Wakers {
 }
 
 impl Waiting {
+    fn register(&mut self, channel: ChannelId, what: For, cx: &Context<'_>) {
+        let wakers = self.channels.entry(channel).or_default();
+        let waker = match what {
+            For::Bytes => &mut wakers.read,
+            For::Room => &mut wakers.write,
+            For::Failure => &mut wakers.failed,
+        };
+        if !waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
     fn wake(&mut self, touched: &[ChannelId]) {
         for channel in touched {
             if let Some(wakers) = self.channels.get_mut(channel) {
@@ -159,7 +171,7 @@ impl Cable {
         }
     }
 
-    /// Ready when something came for a channel since the last call; else `cx` is woken then.
+    /// What a session asks of its channel. If that is not there, `cx` is woken when something came for it.
     pub(crate) fn wait<T>(
         &self,
         channel: ChannelId,
@@ -167,20 +179,22 @@ impl Cable {
         cx: &Context<'_>,
         ask: impl FnOnce(&mut Link) -> Poll<T>,
     ) -> Poll<T> {
-        // Registered before it is asked: what comes in between wakes.
-        {
-            let mut waiting = self.waiting();
-            let wakers = waiting.channels.entry(channel).or_default();
-            let waker = match what {
-                For::Bytes => &mut wakers.read,
-                For::Room => &mut wakers.write,
-                For::Failure => &mut wakers.failed,
+        let asked = self.books.with(|link| {
+            let answer = ask(link);
+            let wants_turn = if answer.is_pending() {
+                // While the link is held: whatever comes next finds the waker.
+                self.waiting().register(channel, what, cx);
+                false
+            } else {
+                link.has_turns(Instant::now().into_std())
             };
-            if !waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-                *waker = Some(cx.waker().clone());
-            }
+            (answer, wants_turn)
+        });
+        let (answer, wants_turn) = asked.unwrap_or((Poll::Pending, false));
+        if wants_turn {
+            self.outbox.notify_one();
         }
-        self.with(ask).unwrap_or(Poll::Pending)
+        answer
     }
 
     /// Nobody waits for this channel any more.

@@ -19,7 +19,7 @@ use support::path::Path;
 use support::python::{Python, folder, is_there};
 use support::*;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use via6_core::frame::{Closed, Refusal};
 use via6_core::invite::{Invite, Secret};
@@ -226,6 +226,35 @@ async fn a_reset_passes_after_the_last_byte() {
             all_forgotten(&hosting).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_reset_waits_for_a_game_that_reads_later() {
+    if !is_there() {
+        return;
+    }
+    let (ground, game) = (Ground::default(), Game::new().await);
+    let hosting = Hosting::start(&ground, game.address());
+    let joiner = Python::start(&hosting.invite(), &[]);
+    let address = joiner.address().await;
+    let client = TcpSocket::new_v4().unwrap();
+    // So most of it waits on the joiner's side.
+    client.set_recv_buffer_size(4096).unwrap();
+    let mut client = client.connect(address).await.unwrap();
+    client.write_all(b"!").await.unwrap();
+    let (mut server, _) = soon("a dial", game.0.accept()).await.unwrap();
+    assert_eq!(server.read_u8().await.unwrap(), b'!');
+    let last_words = noise(12, 60_000);
+    server.write_all(&last_words).await.unwrap();
+    reset(server);
+    all_forgotten(&hosting).await;
+    let heard = up_to_reset(&mut client).await;
+    assert!(
+        heard == last_words,
+        "{} of {}",
+        heard.len(),
+        last_words.len()
+    );
 }
 
 #[tokio::test]

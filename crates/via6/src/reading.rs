@@ -118,8 +118,8 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 )]
 pub(crate) fn login_name() -> String {
     const NAMES: [&str; 5] = ["USER", "LOGNAME", "USERNAME", "HOSTNAME", "COMPUTERNAME"];
-    let said = NAMES.iter().filter_map(|name| std::env::var(name).ok());
-    let found = said.filter(|name| !name.trim().is_empty()).next();
+    let mut said = NAMES.iter().filter_map(|name| std::env::var(name).ok());
+    let found = said.find(|name| !name.trim().is_empty());
     let found = found.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     clean_name(&found.unwrap_or_default())
 }

@@ -21,6 +21,42 @@ pub(crate) struct Status {
     pub(crate) up_ms: u64,
     /// Its relays, in the order in which they were asked for.
     pub(crate) entries: Vec<EntryStatus>,
+    /// Who is here by a sealed link, whichever game they play; those who have been here longest come first.
+    #[serde(default)]
+    pub(crate) players: Vec<GuestStatus>,
+}
+
+/// A player on the sealed host of this via6.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct GuestStatus {
+    /// What the player is called.
+    pub(crate) player: String,
+    /// The player's key, its first eight digits.
+    pub(crate) identity: String,
+    /// `quic` or `tls`.
+    pub(crate) transport: String,
+    pub(crate) address: String,
+    pub(crate) age_ms: u64,
+    pub(crate) sessions: u64,
+    /// Smoothed, of QUIC.
+    pub(crate) round_trip_us: Option<u64>,
+    /// Nothing was heard for a while: sessions wait.
+    pub(crate) suspect: bool,
+}
+
+/// What carries the sealed link of a join.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct CarrierStatus {
+    /// What the host calls this player.
+    pub(crate) player: Option<String>,
+    /// `quic` or `tls`.
+    pub(crate) transport: String,
+    /// Where the host is.
+    pub(crate) address: String,
+    /// Smoothed, of QUIC.
+    pub(crate) round_trip_us: Option<u64>,
+    /// Nothing was heard for a while: sessions wait.
+    pub(crate) suspect: bool,
 }
 
 /// One relay.
@@ -34,6 +70,12 @@ pub(crate) struct EntryStatus {
     pub(crate) listeners: Vec<ListenerStatus>,
     /// Where it leads.
     pub(crate) upstream: String,
+    /// `open` or `sealed`.
+    #[serde(default)]
+    pub(crate) link: String,
+    /// Of a join by invite: what carries its link; nothing while the host is being reached.
+    #[serde(default)]
+    pub(crate) carrier: Option<CarrierStatus>,
     /// Live sessions, how many there are; `sessions` may list fewer.
     pub(crate) sessions_live: u64,
     pub(crate) sessions: Vec<SessionStatus>,

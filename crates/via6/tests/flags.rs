@@ -56,6 +56,7 @@ const TESTS: &[&str] = &[
     include_str!("flags/trusted.rs"),
     include_str!("flags/variables.rs"),
     include_str!("sealed/flags.rs"),
+    include_str!("sealed/play.rs"),
 ];
 
 /// A flag that is added without a test fails here.

@@ -1,4 +1,4 @@
-//! Real games, played by scripts through `via6 join` → `[::1]` → `via6 host --open`.
+//! Real games, played by scripts through `via6 join` → `[::1]` → `via6 host`, by invite and open.
 //!
 //! The drivers in `lab/games` start the game server and the players, know what a game must look
 //! like, and end with what they have proven. Here the relays are put in between, and afterwards
@@ -38,15 +38,36 @@ const LAST_END: Duration = Duration::from_secs(5);
 /// The games measure how soon an end is noticed, so they are played one after another.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Two pings for the server list and four players. Each player receives 2 MB of chunks.
 #[test]
-fn minecraft() {
-    play("node", "minecraft/play.js", |join, host, proven| {
+fn minecraft_over_an_open_link() {
+    minecraft(Chain::JoinHost, 4);
+}
+
+#[test]
+fn minecraft_by_invite() {
+    minecraft(Chain::Sealed, 4);
+}
+
+#[test]
+fn minecraft_by_invite_over_tls() {
+    minecraft(Chain::SealedTls, 4);
+}
+
+#[test]
+fn minecraft_with_twenty_players_by_invite() {
+    minecraft(Chain::Sealed, 20);
+}
+
+/// Two pings for the server list, and the players. Each of them receives 2 MB of chunks.
+fn minecraft(chain: Chain, players: usize) {
+    let count = players.to_string();
+    let script = ["minecraft/play.js", &count];
+    play("node", &script, chain, |join, host, proven| {
         let chunks = number(proven, "bytes");
         for via6 in [join, host] {
-            check_sessions(via6, 6)?;
+            check_sessions(via6, players + 2)?;
             let down = total(&via6.events.of("session_ended"), "bytes_down");
-            let ample = down >= chunks && chunks > 4 << 20;
+            let ample = down >= chunks && chunks > (players as u64) << 20;
             expect(ample, || {
                 format!("{down} bytes down for {chunks} of chunks")
             })?;
@@ -55,10 +76,19 @@ fn minecraft() {
     });
 }
 
-/// Three players; one crashes, one is cut off by the admin, one outlives the game server.
 #[test]
-fn freeciv() {
-    play("python3", "freeciv/play.py", |join, host, _| {
+fn freeciv_over_an_open_link() {
+    freeciv(Chain::JoinHost);
+}
+
+#[test]
+fn freeciv_by_invite() {
+    freeciv(Chain::Sealed);
+}
+
+/// Three players; one crashes, one is cut off by the admin, one outlives the game server.
+fn freeciv(chain: Chain) {
+    play("python3", &["freeciv/play.py"], chain, |join, host, _| {
         for via6 in [join, host] {
             check_sessions(via6, 3)?;
             // The rules and the map of each player are some 200 kB.
@@ -72,7 +102,8 @@ fn freeciv() {
 /// Three players, in lockstep over UDP.
 #[test]
 fn doom() {
-    play("python3", "doom/play.py", |join, host, proven| {
+    let script = ["doom/play.py"];
+    play("python3", &script, Chain::JoinHost, |join, host, proven| {
         let tics = number(proven, "tics");
         check_flows(join, 3, tics)?;
         check_flows(host, 3, tics)?;
@@ -88,10 +119,15 @@ fn doom() {
 }
 
 /// Plays a game, stops the relays, and lets `check` compare their events with what was proven.
-fn play(interpreter: &str, script: &str, check: impl FnOnce(&Via6, &Via6, &Value) -> Outcome) {
+fn play(
+    interpreter: &str,
+    script: &[&str],
+    chain: Chain,
+    check: impl FnOnce(&Via6, &Via6, &Value) -> Outcome,
+) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = Driver::start(interpreter, script).and_then(|mut driver| {
-        let played = play_through_via6(&mut driver, check);
+        let played = play_through_via6(&mut driver, chain, check);
         // Its own account of the game is what explains a failure.
         played.map_err(|failure| driver.explain(failure))
     });
@@ -99,21 +135,23 @@ fn play(interpreter: &str, script: &str, check: impl FnOnce(&Via6, &Via6, &Value
         Ok(proven) => println!("{proven}"),
         Err(Failure::Skipped(why)) if std::env::var_os("CI").is_none() => {
             // Past the test harness, which keeps what passing tests print to itself.
+            let script = script.concat();
             let note = format!("SKIPPED {script}: {why}; run scripts/setup-tests.sh games\n");
             io::stderr().write_all(note.as_bytes()).expect("stderr");
         }
-        Err(failure) => panic!("{script}: {failure}"),
+        Err(failure) => panic!("{}: {failure}", script.join(" ")),
     }
 }
 
 fn play_through_via6(
     driver: &mut Driver,
+    chain: Chain,
     check: impl FnOnce(&Via6, &Via6, &Value) -> Outcome,
 ) -> Outcome<Value> {
     let (port, protocol) = driver.serving()?;
     let mut relays = Relays::start(&Setup {
         program: Path::new(env!("CARGO_BIN_EXE_via6")),
-        chain: Chain::JoinHost,
+        chain,
         protocol,
         game: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         link: Ipv6Addr::LOCALHOST,
@@ -210,10 +248,11 @@ struct Driver {
 }
 
 impl Driver {
-    fn start(interpreter: &str, script: &str) -> Outcome<Self> {
+    fn start(interpreter: &str, script: &[&str]) -> Outcome<Self> {
         let games = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab/games");
         let mut command = Command::new(interpreter);
-        command.arg(games.join(script));
+        let (name, arguments) = script.split_first().expect("a script");
+        command.arg(games.join(name)).args(arguments);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

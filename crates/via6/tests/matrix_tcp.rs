@@ -22,6 +22,30 @@ macro_rules! rows {
         $(mod $name {
             use super::*;
 
+            mod sealed {
+                use super::*;
+
+                #[test]
+                fn quic() {
+                    check($row, Chain::Sealed, Side::Client, Splice::Default, 2);
+                }
+
+                #[test]
+                fn quic_swapped() {
+                    check($row, Chain::Sealed, Side::Server, Splice::Default, 2);
+                }
+
+                #[test]
+                fn tls() {
+                    check($row, Chain::SealedTls, Side::Client, Splice::Default, 2);
+                }
+
+                #[test]
+                fn tls_swapped() {
+                    check($row, Chain::SealedTls, Side::Server, Splice::Default, 2);
+                }
+            }
+
             cells!(adaptive: $row, Splice::Default, 2);
             cells!(always: $row, Splice::Always, 1);
             cells!(never: $row, Splice::Never, 1);

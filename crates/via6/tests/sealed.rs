@@ -13,6 +13,8 @@
 
 mod support;
 
+#[path = "sealed/changes.rs"]
+mod changes;
 #[path = "sealed/ends.rs"]
 mod ends;
 #[path = "sealed/flags.rs"]

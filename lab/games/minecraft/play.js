@@ -1,5 +1,6 @@
 'use strict'
-// Plays Minecraft 1.7 for about ten seconds: one server, four players in processes of their own.
+// Plays Minecraft 1.7 for about ten seconds: one server, four players in processes of their own; or as many
+// as its argument says.
 //
 // The server and the players speak the game's own protocol (npm `minecraft-protocol`) with real
 // packets: status and ping, login, a world of compressed chunks, chat, keep-alives, kick. What is
@@ -22,11 +23,17 @@ const PLAYERS = [
   { name: 'cid', protocol: 4 },
   { name: 'dot', protocol: 5 }
 ]
+for (let number = PLAYERS.length; number < Number(process.argv[2] ?? 0); number++) {
+  PLAYERS.push({ name: `player${number + 1}`, protocol: 4 + number % 2 })
+}
 const MOTD = 'A world of its own – §aélan 世界'
 const KICK_REASON = 'Kicked: “no griefing”, 再见 \\ {"text":"not markup"} §c!'
 // A leaver whom the server notices later than this was noticed by a time-out, not by the end of
 // the connection (the game's own time-out is 30 s).
 const NOTICED_WITHIN_MS = 2000
+// They share one machine: the more they are, the longer all of them take to start, and what they all get to come.
+const CROWD = Math.max(1, PLAYERS.length / 4)
+const HEARD_WITHIN_MS = 5_000 * CROWD
 const WORLD_BYTES_AT_LEAST = 1 << 20
 
 /** One player: a process of its own, so that it can be killed as a crashed game is. */
@@ -46,9 +53,9 @@ class Player {
 
   tell (order) { this.process.stdin.write(JSON.stringify(order) + '\n') }
 
-  has (what) { return until(`${this.name}: ${what}`, 20_000, () => this[what]) }
+  has (what) { return until(`${this.name}: ${what}`, 20_000 * CROWD, () => this[what]) }
 
-  hears (text) { return until(`${this.name} hears ${text}`, 5_000, () => this.heard.includes(text)) }
+  hears (text) { return until(`${this.name} hears ${text}`, HEARD_WITHIN_MS, () => this.heard.includes(text)) }
 }
 
 async function main () {
@@ -74,6 +81,9 @@ async function main () {
   players[3].tell({ say: 'still here' })
   await players[3].hears('<dot> still here')
   noticed.quitLast = await leaves(server, players[3], player => player.tell({ quit: true }))
+
+  const others = players.slice(4)
+  await Promise.all(others.map(other => leaves(server, other, player => player.tell({ quit: true }))))
 
   server.close()
   proven({

@@ -76,7 +76,7 @@ impl Homes {
             beside: self.beside.max(1),
         };
         println!(
-            "{:17} {:7} {:>7} {:>17} {:>15}",
+            "{:17} {:10} {:>7} {:>17} {:>15}",
             "scenario", "link", "passed", "stall med/worst", "rtt p50/p99"
         );
         let scores = runner::run(&plan, &what, print);
@@ -93,7 +93,7 @@ fn print(score: &Score) {
     };
     let (p50, p99) = (score.spread(|one| one.p50).0, score.spread(|one| one.p99).0);
     println!(
-        "{:17} {:7} {:>7} {:>17} {:>15}  {}",
+        "{:17} {:10} {:>7} {:>17} {:>15}  {}",
         score.scenario.name,
         score.link.name,
         format!("{}/{}", score.passed.len(), score.runs()),
@@ -104,13 +104,8 @@ fn print(score: &Score) {
             .last()
             .map_or(score.scenario.about, |one| &one.note),
     );
-    if let Some(trouble) = &score.trouble {
-        let kind = if score.failed > 0 {
-            "FAILED"
-        } else {
-            "SKIPPED"
-        };
-        println!("    {kind} {}: {trouble}", score.failed + score.skipped);
+    for trouble in &score.troubles {
+        println!("    {trouble}");
     }
 }
 

@@ -9,11 +9,11 @@ use super::homes::{HOST_NAME, Homes, PORT};
 use super::place::Place;
 use crate::chain::Protocol;
 use crate::failure::{During, Failure, Outcome};
-use crate::process::{Start, Via6};
-use crate::wire;
+use crate::process::{Output, Start, Via6};
+use crate::{system, wire};
 
-/// Events of each side that explain a failure.
-const EXPLAINING: usize = 6;
+/// Events of each side that explain a failure: what has carried the link lately, and its sessions.
+const EXPLAINING: usize = 12;
 
 /// How long the host may take to tell what the friend is to paste.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,8 +48,8 @@ pub struct Link {
     join: &'static [&'static str],
     /// An open link has no host's name in what is pasted: it is typed instead.
     types_name: bool,
-    /// A word that must be in what both sides say when the host cannot be found any more.
-    cure: &'static str,
+    /// Words that must be in what the friend reads when the host cannot be found any more.
+    cures: &'static [&'static str],
 }
 
 /// No via6: the game's own connection over IPv6. The control that shows what a scenario does.
@@ -60,7 +60,7 @@ pub const DIRECT: Link = Link {
     paste: Paste::None,
     join: &[],
     types_name: false,
-    cure: "",
+    cures: &[],
 };
 
 /// `via6 host --open`.
@@ -71,18 +71,18 @@ pub const OPEN: Link = Link {
     paste: Paste::Event("listening", "paste"),
     join: &["join", "{paste}", "--listen", "127.0.0.1:0"],
     types_name: true,
-    cure: "",
+    cures: &[],
 };
 
 /// `via6 host`, with an invite.
 pub const SEALED: Link = Link {
     name: "sealed",
     host: &["host", "{game}"],
-    named: &["--name", HOST_NAME],
+    named: &["--dns-name", HOST_NAME],
     paste: Paste::Event("invite", "invite"),
     join: &["join", "{paste}", "--listen", "127.0.0.1:0"],
     types_name: false,
-    cure: "invite",
+    cures: &["a new invite", "a DNS name"],
 };
 
 /// The same, carried by TLS over TCP alone, as where UDP never gets through.
@@ -103,8 +103,15 @@ impl Link {
     /// Every kind.
     pub const ALL: &'static [Self] = &[DIRECT, OPEN, SEALED, SEALED_TLS];
 
-    /// Starts via6 in both homes, in front of a game server in the host's.
-    pub fn start(self, program: &Path, homes: &Homes, finds: Finds) -> Outcome<Linked> {
+    /// Starts via6 in both homes, in front of a game server in the host's. `joiner`: what becomes of
+    /// what the joiner's via6 says.
+    pub fn start(
+        self,
+        program: &Path,
+        homes: &Homes,
+        finds: Finds,
+        joiner: Output,
+    ) -> Outcome<Linked> {
         let Paste::Event(kind, field) = self.paste else {
             let any = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
             let game = Game::start(&homes.host, any, PORT)?;
@@ -114,7 +121,7 @@ impl Link {
                 join: None,
                 host: None,
                 game,
-                cure: self.cure,
+                cures: self.cures,
             });
         };
         let game = Game::start(&homes.host, Ipv4Addr::LOCALHOST.into(), 0)?;
@@ -122,7 +129,7 @@ impl Link {
         if finds == Finds::ByName {
             line.extend(self.named.iter().map(ToString::to_string));
         }
-        let host = start(&homes.host, program, line)?;
+        let host = start(&homes.host, program, line, Output::Collected)?;
         let said = host.events.wait(PATIENCE, kind, |events| {
             let mut said = events.iter().filter(|event| event["event"] == kind);
             said.find_map(|event| event[field].as_str().map(pasted))
@@ -131,13 +138,14 @@ impl Link {
             Finds::ByName if self.types_name => HOST_NAME.to_owned(),
             _ => said,
         };
-        let join = start(&homes.joiner, program, fill(self.join, "{paste}", &paste))?;
+        let line = fill(self.join, "{paste}", &paste);
+        let join = start(&homes.joiner, program, line, joiner)?;
         Ok(Linked {
             entry: join.address,
             join: Some(join),
             host: Some(host),
             game,
-            cure: self.cure,
+            cures: self.cures,
         })
     }
 }
@@ -153,7 +161,7 @@ pub struct Linked {
     pub host: Option<Via6>,
     /// The game server.
     pub game: Game,
-    cure: &'static str,
+    cures: &'static [&'static str],
 }
 
 impl Linked {
@@ -171,17 +179,39 @@ impl Linked {
         Ok(())
     }
 
-    /// Fails unless the joiner's via6 has a message for people with the cure in it.
-    pub fn tells_the_cure(&self) -> Outcome {
-        let Some(join) = &self.join else {
+    /// Fails unless the friend reads what can be done, and the host gives an invite that leads to where
+    /// it is now. For a joiner whose log is read.
+    pub fn tells_the_cure(&self, homes: &Homes) -> Outcome {
+        let (Some(join), Some(host)) = (&self.join, &self.host) else {
             return Ok(());
         };
-        let what = format!("message about '{}'", self.cure);
-        join.events.wait(PATIENCE, &what, |events| {
-            let messages = events.iter().filter_map(|event| event["message"].as_str());
-            let mut curing = messages.filter(|message| message.contains(self.cure));
-            curing.next().map(drop)
-        })
+        let what = format!("{:?} in what the friend reads", self.cures);
+        let told = system::wait_for(PATIENCE, &what, || {
+            let log = join.log();
+            let is_told = self.cures.iter().all(|cure| log.contains(cure));
+            Ok(is_told.then_some(()))
+        });
+        told.map_err(|failure| self.explain(failure))?;
+        let now = homes.host_address().to_string();
+        let newer = host
+            .events
+            .wait(PATIENCE, "invite to the new address", |events| {
+                let invites = events.iter().filter(|event| event["event"] == "invite");
+                let mut leading = invites.filter_map(|event| event["addresses"].as_array());
+                leading
+                    .any(|all| all.iter().any(|one| *one == now))
+                    .then_some(())
+            });
+        newer.map_err(|failure| self.explain(failure))
+    }
+
+    /// What carries the link, as the host says: the transport, and how many there have been.
+    #[must_use]
+    pub fn carried(&self) -> Option<(String, u64)> {
+        let attached = self.host.as_ref()?.events.of("link_attached");
+        let last = attached.last()?;
+        let transport = last["transport"].as_str()?.to_owned();
+        Some((transport, last["generation"].as_u64()?))
     }
 
     /// Adds what both sides said last, without which a failure is a riddle.
@@ -191,9 +221,16 @@ impl Linked {
             return failure;
         };
         for (side, via6) in [("joiner", &self.join), ("host", &self.host)] {
-            let said = via6.iter().flat_map(|via6| via6.events.last(EXPLAINING));
-            for event in said {
-                what = format!("{what}\n    {side}: {event}");
+            let Some(via6) = via6 else {
+                continue;
+            };
+            let events = via6.events.last(EXPLAINING);
+            let log = via6.log();
+            let lines: Vec<_> = log.lines().rev().take(EXPLAINING).collect();
+            let events = events.iter().map(ToString::to_string);
+            let lines = lines.into_iter().rev().map(str::to_owned);
+            for said in events.chain(lines) {
+                what = format!("{what}\n    {side}: {said}");
             }
         }
         Failure::Failed(what)
@@ -208,11 +245,15 @@ impl Linked {
     }
 }
 
-fn start(place: &Place, program: &Path, line: Vec<String>) -> Outcome<Via6> {
+fn start(place: &Place, program: &Path, line: Vec<String>, output: Output) -> Outcome<Via6> {
     let program: PathBuf = program.to_owned();
     let name = place.name;
+    let start = Start {
+        output,
+        ..Start::default()
+    };
     place
-        .run(move || Via6::start(&program, Protocol::Tcp, &line, Start::default()))
+        .run(move || Via6::start(&program, Protocol::Tcp, &line, start))
         .during(name)
 }
 

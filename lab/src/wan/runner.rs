@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::link::Link;
 use super::scenarios::{Case, Measured, Scenario};
-use crate::failure::{Failure, Outcome, failed};
+use crate::failure::{Failure, Outcome, failed, skipped};
 
 /// One scenario on one kind of link, and how its repetitions went.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub struct Score {
     pub failed: u32,
     /// Repetitions that this machine could not run.
     pub skipped: u32,
-    /// The first failure and its seed, or the reason of a skip.
-    pub trouble: Option<String>,
+    /// Each failure with its seed, or the reason of the first skip.
+    pub troubles: Vec<String>,
 }
 
 impl Score {
@@ -35,7 +35,7 @@ impl Score {
             passed: Vec::new(),
             failed: 0,
             skipped: 0,
-            trouble: None,
+            troubles: Vec::new(),
         }
     }
 
@@ -54,17 +54,29 @@ impl Score {
         (median, all.last().copied().unwrap_or_default())
     }
 
+    /// All repetitions as one outcome.
+    fn outcome(&self) -> Outcome {
+        let troubles = self.troubles.join("\n");
+        match (self.failed, self.skipped) {
+            (0, 0) => Ok(()),
+            (0, _) => skipped(troubles),
+            (failures, _) => failed(format!("{failures} of {} failed\n{troubles}", self.runs())),
+        }
+    }
+
     fn add(&mut self, seed: u64, outcome: Outcome<Measured>) {
         match outcome {
             Ok(measured) => self.passed.push(measured),
             Err(Failure::Failed(what)) => {
                 self.failed += 1;
-                let trouble = || format!("seed {seed}: {what}");
-                self.trouble.get_or_insert_with(trouble);
+                self.troubles
+                    .push(format!("FAILED with seed {seed}: {what}"));
             }
             Err(Failure::Skipped(why)) => {
                 self.skipped += 1;
-                self.trouble.get_or_insert(why);
+                if self.skipped == 1 {
+                    self.troubles.push(format!("SKIPPED: {why}"));
+                }
             }
         }
     }
@@ -135,16 +147,30 @@ fn run_once(program: &Path, scenario: &Scenario, link: Link, seed: u64) -> Outco
         .unwrap_or_else(|_| failed("the scenario panicked"))
 }
 
-/// One scenario as a test, with a seed that is always the same.
-pub fn check(program: &Path, scenario: &str, link: Link) -> Result<(), String> {
+/// One scenario as a test: so many times on each of these links, all beside each other, with seeds that
+/// are always the same.
+pub fn check(program: &Path, scenario: &str, links: &[Link], times: u32) -> Result<(), String> {
     let Some(scenario) = Scenario::named(scenario) else {
         return Err(format!("no scenario is called {scenario}"));
     };
-    if !scenario.applies_to(&link) {
-        return Err(format!("{} is not for {} links", scenario.name, link.name));
+    if let Some(other) = links.iter().find(|link| !scenario.applies_to(link)) {
+        return Err(format!("{} is not for {} links", scenario.name, other.name));
     }
-    let what = format!("{} on a link that is {}", scenario.name, link.name);
-    judge(&what, run_once(program, scenario, link, 1).map(drop))
+    let what: Vec<_> = links.iter().map(|link| (scenario, *link)).collect();
+    let plan = Plan {
+        program,
+        times,
+        seed: 1,
+        beside: what.len() * times as usize,
+    };
+    let scores = run(&plan, &what, |_| ());
+    if scores.iter().all(|score| score.runs() == 0) {
+        return Err(format!("{} was not run at all", scenario.name));
+    }
+    scores.iter().try_for_each(|score| {
+        let what = format!("{} on a link that is {}", scenario.name, score.link.name);
+        judge(&what, score.outcome())
+    })
 }
 
 /// What a test makes of an outcome. What this machine cannot run is skipped with a loud line, except

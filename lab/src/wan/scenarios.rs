@@ -16,7 +16,8 @@ use super::homes::Homes;
 use super::link::{Finds, Link, Linked};
 use super::player::{Beat, Download, Played};
 use super::way::{Conditions, Rate};
-use crate::failure::{During, Outcome, ensure};
+use crate::failure::{During, Outcome, ensure, failed};
+use crate::process::Output;
 use crate::wire::{End, MIB};
 
 /// How long a link may take from the blow to the first byte after it, over what the blow itself takes:
@@ -163,6 +164,12 @@ impl Stage {
         Self::with_download(case, conditions, finds, PACED, PACE)
     }
 
+    /// The same, with a joiner whose log is read.
+    fn set_read(case: &Case<'_>, conditions: Conditions, finds: Finds) -> Outcome<Self> {
+        let homes = Homes::new(conditions, case.seed)?;
+        Self::play(case, homes, finds, Output::Log, (PACED, PACE))
+    }
+
     fn with_download(
         case: &Case<'_>,
         conditions: Conditions,
@@ -171,7 +178,17 @@ impl Stage {
         pace: u64,
     ) -> Outcome<Self> {
         let homes = Homes::new(conditions, case.seed)?;
-        let linked = case.link.start(case.program, &homes, finds)?;
+        Self::play(case, homes, finds, Output::Collected, (len, pace))
+    }
+
+    fn play(
+        case: &Case<'_>,
+        homes: Homes,
+        finds: Finds,
+        joiner: Output,
+        (len, pace): (u64, u64),
+    ) -> Outcome<Self> {
+        let linked = case.link.start(case.program, &homes, finds, joiner)?;
         let stage = Self {
             beat: Beat::start(linked.connect(&homes)?)?,
             download: Download::start(linked.connect(&homes)?, len, pace)?,
@@ -206,9 +223,15 @@ impl Stage {
         self.linked.ensure_alive()?;
         let ended = end_in_order(self.beat, self.download, &self.linked);
         let (beat, download) = ended.map_err(|failure| self.linked.explain(failure))?;
-        let measured = measured(&beat, &download);
+        let mut measured = measured(&beat, &download);
+        if let Some((transport, generation)) = self.linked.carried() {
+            measured.note = format!("{}, {transport} {generation}", measured.note);
+        }
         let (stall, bound) = (measured.stall, blow + RECOVERY_MAX);
-        ensure!(stall <= bound, "nothing came for {stall:?}, over {bound:?}");
+        if stall > bound {
+            let late = failed(format!("nothing came for {stall:?}, over {bound:?}"));
+            return late.map_err(|failure| self.linked.explain(failure));
+        }
         self.linked.stop()?;
         Ok(measured)
     }
@@ -336,6 +359,11 @@ fn udp_blocked(case: &Case<'_>) -> Outcome<Measured> {
         blocked > 0,
         "no datagram was blocked: the link was not carried by any"
     );
+    let carried = stage.linked.carried();
+    let is_tls = carried
+        .as_ref()
+        .is_some_and(|(transport, _)| transport == "tls");
+    ensure!(is_tls, "carried by {carried:?} with UDP blocked");
     stage.finish(Duration::ZERO)
 }
 
@@ -358,7 +386,7 @@ fn prefix_named(case: &Case<'_>) -> Outcome<Measured> {
 
 /// Nothing can find the host again: both games must be told in time, and the people as well.
 fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
-    let mut stage = Stage::set(case, ordinary(), Finds::ByAddress)?;
+    let mut stage = Stage::set_read(case, ordinary(), Finds::ByAddress)?;
     stage.homes.name_host(None)?;
     let lost = Instant::now();
     stage.homes.replace_prefix()?;
@@ -374,23 +402,28 @@ fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
     let seen = seen
         .into_iter()
         .chain(served.iter().map(|one| (one.end, one.at)));
-    for (end, at) in seen {
-        let after = at.duration_since(lost);
-        ensure!(
-            end == End::Reset,
-            "a session ended by {end:?} after {after:?}"
-        );
-        let in_time = after + HOLD_SLACK >= HOLD && after <= HOLD + HOLD_SLACK;
-        ensure!(in_time, "a session ended after {after:?}, not {HOLD:?}");
-    }
+    let checked = seen.map(|(end, at)| reset_in_time(end, at.duration_since(lost)));
+    let checked: Outcome = checked.collect();
+    checked.map_err(|failure| linked.explain(failure))?;
     let after = beat.ended.duration_since(lost);
-    linked.tells_the_cure()?;
+    linked.tells_the_cure(&homes)?;
     linked.stop()?;
     drop(homes);
     Ok(Measured {
         note: format!("reset after {:.1} s", after.as_secs_f64()),
         ..measured(&beat, &download)
     })
+}
+
+/// Fails unless a session ended as it must when nothing can find the host any more.
+fn reset_in_time(end: End, after: Duration) -> Outcome {
+    ensure!(
+        end == End::Reset,
+        "a session ended by {end:?} after {after:?}"
+    );
+    let in_time = after + HOLD_SLACK >= HOLD && after <= HOLD + HOLD_SLACK;
+    ensure!(in_time, "a session ended after {after:?}, not {HOLD:?}");
+    Ok(())
 }
 
 /// An open link ends with its prefix, and whoever joined by name gets through with the next session.

@@ -131,6 +131,9 @@ pub const UNATTACHED_TRUSTED: usize = 32;
 /// A joiner begins with TLS so long after QUIC: where UDP works, QUIC has won by then.
 pub const TLS_AFTER: Duration = Duration::from_millis(500);
 
+/// How long QUIC may still win once TLS has.
+pub const QUIC_GRACE: Duration = Duration::from_millis(300);
+
 /// Addresses that a joiner tries: of the invite, of its name, and those that the host has told.
 pub const LINK_TARGETS_MAX: usize = 16;
 

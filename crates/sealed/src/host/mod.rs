@@ -13,6 +13,7 @@ mod anteroom;
 mod guest;
 mod members;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -142,7 +143,8 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Shared {
     games: Vec<(ServiceId, Offer, Running)>,
-    last_id: u16,
+    /// What each number stands for, or stood for: name and port of a game.
+    numbers: HashMap<u16, (String, u16)>,
     addrs: Option<Arc<[u8]>>,
 }
 
@@ -209,14 +211,32 @@ impl Host {
     /// number, or `None` if there are as many as there can be.
     #[must_use]
     pub fn share(&self, offer: Offer, relay: Running) -> Option<ServiceId> {
+        self.share_as(ServiceId(1), offer, relay)
+    }
+
+    /// The same under this number, or the first behind it that is free. A host that starts anew should say the
+    /// number that the game had before: joiners open sessions on a new link before they have the new list.
+    #[must_use]
+    pub fn share_as(&self, wanted: ServiceId, offer: Offer, relay: Running) -> Option<ServiceId> {
         let id = {
             let mut shared = self.0.shared();
             if shared.games.len() >= via6_core::limits::SERVICES_MAX {
                 return None;
             }
-            // Never used again while this host runs.
-            shared.last_id = shared.last_id.checked_add(1)?;
-            let id = ServiceId(shared.last_id);
+            let game = (offer.name.clone(), offer.port);
+            // Never used again for another game while this host runs.
+            let is_free = |number: &u16| {
+                let is_taken = shared.games.iter().any(|(id, ..)| id.0 == *number);
+                !is_taken
+                    && shared
+                        .numbers
+                        .get(number)
+                        .is_none_or(|known| *known == game)
+            };
+            let mut numbers = (wanted.0..=u16::MAX).chain(0..wanted.0);
+            let number = numbers.find(is_free)?;
+            shared.numbers.insert(number, game);
+            let id = ServiceId(number);
             shared.games.push((id, offer, relay));
             id
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use quinn::{ConnectionError, TransportErrorCode};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use via6_core::addr::HostPort;
-use via6_core::limits::{DIAL_STAGGER, HANDSHAKE_TIME, LINK_TARGETS_MAX, TLS_AFTER};
+use via6_core::limits::{DIAL_STAGGER, HANDSHAKE_TIME, LINK_TARGETS_MAX, QUIC_GRACE, TLS_AFTER};
 use via6_relay::{DialError, dial, look_up};
 
 use super::Inner;
@@ -69,10 +69,27 @@ impl Inner {
         }
         race.enter(&self.places.addresses());
         let mut failed = Vec::new();
+        let mut tls: Option<(Box<Transport>, Instant)> = None;
         while !race.tries.is_empty() {
-            match next(&mut race.tries).await {
+            // A path that is there again is there for both, and QUIC is the better one.
+            let outcome = match &tls {
+                Some((_, until)) => timeout_at(*until, next(&mut race.tries)).await,
+                None => Ok(next(&mut race.tries).await),
+            };
+            let Ok(outcome) = outcome else {
+                break;
+            };
+            match outcome {
                 Outcome::Found(addresses) => race.enter(&addresses),
-                Outcome::Won(transport) => return Ok(*transport),
+                Outcome::Won(transport) if transport.kind == Kind::Quic => return Ok(*transport),
+                Outcome::Won(transport) => {
+                    let patience = if self.transports.has(Kind::Quic) {
+                        QUIC_GRACE
+                    } else {
+                        Duration::ZERO
+                    };
+                    tls.get_or_insert((transport, Instant::now() + patience));
+                }
                 Outcome::Failed(attempt) => {
                     // One of each is enough to tell of.
                     failed.retain(|other| !is_same(other, &attempt));
@@ -80,7 +97,7 @@ impl Inner {
                 }
             }
         }
-        Err(failed)
+        tls.map(|(transport, _)| *transport).ok_or(failed)
     }
 
     async fn attempt(

@@ -135,6 +135,8 @@ fn the_first_screen_of_somebody_who_is_back_while_via6_runs() {
                 draining: *upstream == "gone:1",
                 listeners: Vec::new(),
                 upstream: (*upstream).into(),
+                link: "open".into(),
+                carrier: None,
                 sessions_live: 0,
                 sessions: Vec::new(),
                 flows_live: 0,

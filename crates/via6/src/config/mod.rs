@@ -22,6 +22,7 @@ mod section;
 mod show;
 mod syntax;
 mod text;
+mod way;
 
 #[cfg(test)]
 mod tests;

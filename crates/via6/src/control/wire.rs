@@ -17,6 +17,9 @@ use crate::status::Status;
 /// not count.
 const VERSION: u64 = 1;
 
+/// Of work with a sealed link: a via6 that knows none would share it with everybody.
+const VERSION_SEALED: u64 = 2;
+
 /// What can be asked.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
@@ -172,7 +175,11 @@ impl Request {
     pub(super) fn line(&self) -> serde_json::Result<String> {
         let mut value = serde_json::to_value(self)?;
         if let Value::Object(fields) = &mut value {
-            fields.insert("version".into(), VERSION.into());
+            let version = match self {
+                Self::Carry(carry) if !carry.entry.link.is_open() => VERSION_SEALED,
+                _ => VERSION,
+            };
+            fields.insert("version".into(), version.into());
         }
         Ok(value.to_string() + "\n")
     }
@@ -181,12 +188,12 @@ impl Request {
         let value: Value = serde_json::from_slice(line)
             .map_err(|error| wrong(format!("cannot read the request: {error}")))?;
         match value.get("version").and_then(Value::as_u64) {
-            Some(VERSION) => {}
+            Some(VERSION | VERSION_SEALED) => {}
             Some(version) => {
                 let ours = env!("CARGO_PKG_VERSION");
                 let message = format!(
                     "cannot take a request of version {version}: the via6 that runs is {ours}, \
-                     and knows version {VERSION}"
+                     and knows version {VERSION_SEALED}"
                 );
                 return Err(Refusal::new(code::RUNTIME, message)
                     .hint("stop it, and start it again with the same via6 as this"));

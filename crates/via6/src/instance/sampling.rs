@@ -10,12 +10,15 @@ use via6_core::counts::Counts;
 use via6_core::flow::FlowView;
 use via6_core::limits::{STATUS_LIVE_MAX, STATUS_PAUSE_MAX, STATUS_RATE_MAX, STATUS_RATE_MIN};
 use via6_core::reason::Reason;
-use via6_relay::{Look, SessionLook, Totals as Done, look};
+use via6_relay::{Look, Protocol, SessionLook, Totals as Done, look};
+use via6_sealed::PlayerLook;
 
+use super::linking::Linked;
 use super::{Carried, Instance};
 use crate::narrator::{ms, protocol_label, unix_ms};
 use crate::status::{
-    Dials, EntryStatus, FlowStatus, ListenerStatus, SessionStatus, Status, Totals,
+    CarrierStatus, Dials, EntryStatus, FlowStatus, GuestStatus, ListenerStatus, SessionStatus,
+    Status, Totals,
 };
 
 /// Bytes up and down.
@@ -69,14 +72,21 @@ impl Instance {
 
     fn described(&self, relays: &[Carried], looks: &[Look], rates: &Rates) -> Status {
         let entries = relays.iter().zip(looks);
+        let hosting = self.hosting();
+        let players = hosting.map_or_else(Vec::new, |hosting| hosting.players());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: process::id(),
             time_ms: unix_ms(),
             up_ms: ms(self.0.began.elapsed()),
             entries: entries
-                .map(|(carried, look)| entry_status(carried, look, rates))
+                .map(|(carried, look)| {
+                    let mut status = entry_status(carried, look, rates);
+                    add_link(&mut status, &carried.linked, &players);
+                    status
+                })
                 .collect(),
+            players: players.iter().map(guest).collect(),
         }
     }
 
@@ -183,6 +193,54 @@ fn bytes_of((carried, look): (&Carried, &Look)) -> Vec<(Of, Bytes)> {
         .collect()
 }
 
+/// What is known of a relay's sealed link.
+fn add_link(status: &mut EntryStatus, linked: &Linked, players: &[PlayerLook]) {
+    match linked {
+        Linked::Open => {}
+        Linked::Shared(hosting) => {
+            let listener = |protocol: Protocol| ListenerStatus {
+                protocol: protocol_label(protocol).to_owned(),
+                address: hosting.listener().to_string(),
+            };
+            if !status.draining {
+                status.listeners = [Protocol::Tcp, Protocol::Udp].map(listener).to_vec();
+            }
+            for session in &mut status.sessions {
+                let mut players = players.iter();
+                let who = players.find(|one| one.remote.to_string() == session.downstream);
+                session.round_trip_down_us = who.and_then(|one| one.round_trip).map(micros);
+            }
+        }
+        Linked::Joined(joining) => {
+            let look = joining.look();
+            let round_trip_us = look.round_trip.map(micros);
+            status.carrier = look.carried.map(|(kind, address)| CarrierStatus {
+                player: look.name,
+                transport: kind.label().to_owned(),
+                address: address.to_string(),
+                round_trip_us,
+                suspect: look.is_suspect,
+            });
+            for session in &mut status.sessions {
+                session.round_trip_up_us = round_trip_us;
+            }
+        }
+    }
+}
+
+fn guest(look: &PlayerLook) -> GuestStatus {
+    GuestStatus {
+        player: look.name.clone(),
+        identity: look.identity.to_string(),
+        transport: look.kind.label().to_owned(),
+        address: look.remote.to_string(),
+        age_ms: ms(look.age),
+        sessions: look.sessions as u64,
+        round_trip_us: look.round_trip.map(micros),
+        suspect: look.is_suspect,
+    }
+}
+
 fn entry_status(carried: &Carried, look: &Look, rates: &Rates) -> EntryStatus {
     let (entry, serial) = (&carried.entry, carried.serial);
     let (rate_up, rate_down) = rates.of(Of::Relay(serial));
@@ -203,6 +261,8 @@ fn entry_status(carried: &Carried, look: &Look, rates: &Rates) -> EntryStatus {
         draining: carried.running.is_draining(),
         listeners: listeners.collect(),
         upstream: entry.upstream.to_string(),
+        link: entry.link.label().to_owned(),
+        carrier: None,
         sessions_live: look.sessions_live as u64,
         sessions: sessions
             .map(|session| {

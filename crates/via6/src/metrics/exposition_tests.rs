@@ -18,6 +18,8 @@ fn entry(name: &str, role: Role, draining: bool, totals: Totals) -> EntryStatus 
         draining,
         listeners: Vec::new(),
         upstream: "127.0.0.1:25565".to_owned(),
+        link: "open".into(),
+        carrier: None,
         sessions_live: 2,
         sessions: Vec::new(),
         flows_live: 3,
@@ -58,6 +60,7 @@ fn status(entries: Vec<EntryStatus>) -> Status {
         time_ms: 0,
         up_ms: 61_050,
         entries,
+        players: Vec::new(),
     }
 }
 

@@ -53,11 +53,12 @@ fn grouped(attempts: &[Attempt]) -> String {
     let parts = results.into_iter().map(|(result, addresses)| {
         let more = addresses.len().saturating_sub(NAMED_MAX);
         let named = addresses.iter().take(NAMED_MAX).map(ToString::to_string);
-        let mut named = named.collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            named += &format!(" and {more} more");
-        }
-        format!("{named}: {result}")
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{named}{more}: {result}")
     });
     parts.collect::<Vec<_>>().join("; ")
 }

@@ -170,16 +170,15 @@ impl Hosting {
         let now_ms = unix_ms();
         let keeper = &self.keeper;
         let known = keeper.look(|roster| roster.default_invite(now_ms).map(|one| one.secret));
-        let secret = match known {
-            Some(secret) => secret,
-            None => {
-                let drawn = draw_invite().map_err(|error| cannot(&error))?;
-                let made = keeper.change(|roster| {
-                    let made = roster.make_default_invite(drawn, now_ms);
-                    made.map(|invite| invite.secret)
-                });
-                made.map_err(|error| cannot(&error))?.0
-            }
+        let secret = if let Some(secret) = known {
+            secret
+        } else {
+            let drawn = draw_invite().map_err(|error| cannot(&error))?;
+            let made = keeper.change(|roster| {
+                let made = roster.make_default_invite(drawn, now_ms);
+                made.map(|invite| invite.secret)
+            });
+            made.map_err(|error| cannot(&error))?.0
         };
         self.invite_with(secret)
             .map_err(|error| cannot(&error).hint(error.hint()))
@@ -216,7 +215,8 @@ impl Hosting {
             tcp: true,
             udp: false,
         };
-        let service = self.host.share(offer, relay).ok_or_else(|| {
+        let service = self.host.share_as(number(&offer), offer, relay);
+        let service = service.ok_or_else(|| {
             Failure::runtime(format!(
                 "cannot share {}: there are as many games as a host can share",
                 entry.upstream
@@ -234,9 +234,8 @@ impl Hosting {
         }
     }
 
-    /// Its relay has ended. True if there is nothing left to be shared.
+    /// The relay of a game has ended. True if there is nothing left to be shared.
     pub(crate) fn forget(&self, serial: u64) -> bool {
-        self.withdraw(serial);
         let mut now = self.now();
         now.games.remove(&serial);
         now.games.is_empty()
@@ -324,6 +323,16 @@ fn sockets(bound: Bound) -> Result<(UdpSocket, TcpListener), Failure> {
             bound.addr
         ))
     })
+}
+
+/// The number that a game has each time it is shared, unless another one has it already (FNV-1a).
+fn number(offer: &Offer) -> ServiceId {
+    let bytes = offer.name.bytes().chain(offer.port.to_be_bytes());
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let folded = (hash >> 16) ^ (hash & 0xffff);
+    ServiceId(u16::try_from(folded).unwrap_or_default())
 }
 
 /// What friends see a game called: as its entry, if that was given a name; else by its port.

@@ -1,5 +1,5 @@
-//! Where the games of a host are found on this computer. What listens there is not known here: it is asked for
-//! by [`Places::settle`], which says what is to be listened on from now on.
+//! Where the games of a host are found on this computer. Listening there is not done
+//! here: [`Places::take`] says what is new and what is gone.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -115,7 +115,7 @@ mod tests {
             (vec![], vec![one.clone(), two.clone()])
         );
         places.put(at(5), one.clone());
-        places.put(at(6), two.clone());
+        places.put(at(6), two);
         // The host has started anew, without the first one and with another.
         let (again, new) = (game(1, "two", 6), game(2, "two", 7));
         assert_eq!(

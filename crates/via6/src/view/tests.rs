@@ -57,6 +57,8 @@ fn entry(role: Role, name: &str, listen: &str, upstream: &str) -> EntryStatus {
         draining: false,
         listeners: vec![listener("tcp", listen), listener("udp", listen)],
         upstream: upstream.into(),
+        link: "open".into(),
+        carrier: None,
         sessions_live: 0,
         sessions: Vec::new(),
         flows_live: 0,

@@ -74,8 +74,8 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
     let mut terminal = home.asks();
     let mut text = FIRST.to_owned();
     let ways = "Type h to host, j to join, or q to leave.";
-    let newer = "the invite was made by a newer via6 (invite version 10; this one reads version 1)";
-    let link = "get the newest via6, or ask the host to run the same version: via6 --version";
+    let missing = "there is no invite in it: an invite begins with `via6:1`";
+    let link = "ask the host for the line that `via6 host` prints; it looks like via6 join via6:1…";
     let port = "a port is a number from 1 to 65535";
     for (typed, said) in [
         ("", format!("\n\nNothing was hosted or joined from here yet. {ways}\n\nhost or join?")),
@@ -84,7 +84,7 @@ fn a_mistake_is_explained_and_the_right_answer_then_taken() {
         ("99999", format!("\n\ncannot read the port: port 99999 does not exist: the highest is 65535\n  {port}\n\nport?")),
         ("b", FIRST.split_once("IPv6.").expect("a first line").1.to_owned()),
         ("j", LINE.to_owned()),
-        ("via6:AbCdEfGhIjKlMnOp", format!("\n\ncannot read the invite: {newer}\n  {link}\n\nline or address?")),
+        ("via6:AbCdEfGhIjKlMnOp", format!("\n\ncannot read the invite: {missing}\n  {link}\n\nline or address?")),
         ("via6 stop", "\n\ncannot take `via6 stop` from here: only `via6 join` lines are run\n  if you know what it does, leave with q and run it yourself\n\nline or address?".to_owned()),
         ("back", FIRST.split_once("IPv6.").expect("a first line").1.to_owned()),
         ("HOST", PORT.to_owned()),

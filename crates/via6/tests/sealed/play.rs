@@ -119,7 +119,7 @@ fn a_second_game_comes_up_at_once_and_goes_again() {
     let at = found(&join, &two);
     let (mut player, mut server) = two.session(at);
     is_carried(&mut player, &mut server);
-    drop(player);
+    drop((player, server));
     assert_eq!(count(&join, "link_attached"), 1, "one link for both");
     second.stop();
     wait_for("the end of a place", || {

@@ -102,7 +102,7 @@ fn each_refusal_has_its_words_on_both_sides() {
             who.start(&format!("via6 join {with} --as Eve")),
             &format!("cannot join: {why}"),
         );
-        host.says(&format!("did not let Eve in, from [::1]:"));
+        host.says("did not let Eve in, from [::1]:");
         host.says(said);
         host.stop();
     }

@@ -29,6 +29,8 @@ fn every_field_of_a_status_is_documented_and_no_other() {
         ("The running via6\n", &status),
         ("A relay\n", relay),
         ("A listener\n", &relay["listeners"][0]),
+        ("A carrier\n", &relay["carrier"]),
+        ("A player\n", &status["players"][0]),
         ("A session\n", &relay["sessions"][0]),
         ("A flow\n", &relay["flows"][0]),
         ("Totals\n", &relay["totals"]),

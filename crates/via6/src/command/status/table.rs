@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::command::columns::{GAP, Table, clean, columns, counted};
 use crate::narrator::{Role, size, span};
-use crate::status::{EntryStatus, FlowStatus, SessionStatus, Status, Totals};
+use crate::status::{EntryStatus, FlowStatus, GuestStatus, SessionStatus, Status, Totals};
 
 /// The lines, without ends.
 pub(super) fn lines(status: &Status, verbose: bool, width: usize) -> Vec<String> {
@@ -28,11 +28,17 @@ pub(super) fn lines(status: &Status, verbose: bool, width: usize) -> Vec<String>
         lines.push(String::new());
         entry_lines(entry, verbose, width, &mut lines);
     }
+    if !status.players.is_empty() {
+        lines.push(String::new());
+        let rows = status.players.iter().map(|one| player(one, verbose));
+        Table::new(&PLAYER_HEADS, rows.collect()).show(width, &mut lines);
+    }
     lines.iter().map(|line| clean(line)).collect()
 }
 
 fn entry_lines(entry: &EntryStatus, verbose: bool, width: usize, lines: &mut Vec<String>) {
     lines.extend(head(entry, width));
+    lines.extend(carrier(entry));
     let sessions = entry.sessions.iter().map(|one| session(one, verbose));
     Table::new(&session_heads(entry.role), sessions.collect()).show(width, lines);
     more(entry.sessions_live, entry.sessions.len(), "session", lines);
@@ -52,12 +58,59 @@ fn entry_lines(entry: &EntryStatus, verbose: bool, width: usize, lines: &mut Vec
     totals(&entry.totals, verbose, width, lines);
 }
 
+/// What the columns of players are called.
+const PLAYER_HEADS: [&str; 8] = ["player", "", "age", "ping", "over", "sessions", "", "from"];
+
+fn player(one: &GuestStatus, verbose: bool) -> Vec<String> {
+    vec![
+        one.player.clone(),
+        if verbose { one.identity.clone() } else { NONE },
+        ms(one.age_ms),
+        one.round_trip_us.map_or(NONE, round),
+        one.transport.to_uppercase(),
+        one.sessions.to_string(),
+        waiting(one.suspect),
+        one.address.clone(),
+    ]
+}
+
+/// What a link is called of which nothing was heard for a while.
+fn waiting(suspect: bool) -> String {
+    if suspect { "silent".into() } else { NONE }
+}
+
+/// `linked to [2001:db8::1]:43325 over QUIC, ping 23.4 ms, as Bob`
+fn carrier(entry: &EntryStatus) -> Option<String> {
+    if entry.role != Role::Join || entry.link != "sealed" {
+        return None;
+    }
+    let Some(carrier) = &entry.carrier else {
+        return Some(format!("{GAP}the host is being reached"));
+    };
+    let over = carrier.transport.to_uppercase();
+    let ping = carrier
+        .round_trip_us
+        .map(|us| format!(", ping {}", round(us)));
+    let player = carrier.player.as_ref().map(|name| format!(", as {name}"));
+    let silent = carrier.suspect.then_some("; it is silent, and games wait");
+    Some(format!(
+        "{GAP}linked to {} over {over}{}{}{}",
+        carrier.address,
+        ping.unwrap_or_default(),
+        player.unwrap_or_default(),
+        silent.unwrap_or_default()
+    ))
+}
+
 /// `host: TCP and UDP on [::]:43325 → 127.0.0.1:25565`, in two lines if it must be.
 fn head(entry: &EntryStatus, width: usize) -> Vec<String> {
     let role = entry.role.label();
     let mut name = entry.name.clone();
     if name != role {
         name = format!("{name} ({role})");
+    }
+    if entry.link == "sealed" {
+        name += " by invite";
     }
     if entry.draining {
         name += ", stopping";

@@ -1,7 +1,7 @@
 //! What a person sees, line by line.
 
 use super::*;
-use crate::status::{Dials, ListenerStatus};
+use crate::status::{CarrierStatus, Dials, ListenerStatus};
 
 fn session(downstream: &str) -> SessionStatus {
     SessionStatus {
@@ -47,6 +47,8 @@ fn entry(role: Role) -> EntryStatus {
         draining: false,
         listeners: vec![listener("tcp"), listener("udp")],
         upstream: "127.0.0.1:25565".into(),
+        link: "open".into(),
+        carrier: None,
         sessions_live: 0,
         sessions: Vec::new(),
         flows_live: 0,
@@ -64,6 +66,7 @@ fn status(entries: Vec<EntryStatus>) -> Status {
         time_ms: 1_700_000_000_000,
         up_ms: 7_512_000,
         entries,
+        players: Vec::new(),
     }
 }
 
@@ -120,7 +123,82 @@ fn evening() -> EntryStatus {
 
 /// With something of everything there is.
 pub(in super::super) fn full() -> Status {
-    status(vec![evening()])
+    let mut host = evening();
+    host.carrier = Some(carried());
+    let mut full = status(vec![host]);
+    full.players = vec![guest("Ann", false)];
+    full
+}
+
+fn carried() -> CarrierStatus {
+    CarrierStatus {
+        player: Some("Bob".into()),
+        transport: "tls".into(),
+        address: "[2001:db8::1]:43325".into(),
+        round_trip_us: Some(23_400),
+        suspect: false,
+    }
+}
+
+fn guest(player: &str, suspect: bool) -> GuestStatus {
+    GuestStatus {
+        player: player.into(),
+        identity: "0a1b2c3d".into(),
+        transport: "quic".into(),
+        address: "[2001:db8::2]:50000".into(),
+        age_ms: 61_000,
+        sessions: 2,
+        round_trip_us: Some(12_000),
+        suspect,
+    }
+}
+
+#[test]
+fn who_is_here_by_a_sealed_link_stands_below() {
+    let mut host = entry(Role::Host);
+    host.link = "sealed".into();
+    let mut status = status(vec![host]);
+    status.players = vec![guest("Ann", false), guest("Bob", true)];
+    status.players[1].round_trip_us = None;
+    check(
+        &status,
+        false,
+        80,
+        "via6 0.1.0, process 4711, up 2 h 5 min
+
+host by invite: TCP and UDP on [::]:43325 → 127.0.0.1:25565
+  now: 0 sessions, 0 flows, 0 B/s down, 0 B/s up
+  so far: 0 sessions, 0 flows, 0 B down, 0 B up
+
+  player        age     ping  over  sessions                         from
+  Ann     1 min 1 s  12.0 ms  QUIC         2          [2001:db8::2]:50000
+  Bob     1 min 1 s           QUIC         2  silent  [2001:db8::2]:50000",
+    );
+}
+
+#[test]
+fn a_join_says_what_carries_its_link() {
+    for (carrier, line) in [
+        (None, "the host is being reached"),
+        (
+            Some(carried()),
+            "linked to [2001:db8::1]:43325 over TLS, ping 23.4 ms, as Bob",
+        ),
+        (
+            Some(CarrierStatus {
+                player: None,
+                round_trip_us: None,
+                suspect: true,
+                ..carried()
+            }),
+            "linked to [2001:db8::1]:43325 over TLS; it is silent, and games wait",
+        ),
+    ] {
+        let mut join = entry(Role::Join);
+        (join.link, join.carrier) = ("sealed".into(), carrier);
+        let lines = lines(&status(vec![join]), false, 80);
+        assert_eq!(lines[3], format!("  {line}"));
+    }
 }
 
 fn check(status: &Status, verbose: bool, width: usize, expected: &str) {

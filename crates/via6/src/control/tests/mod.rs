@@ -276,6 +276,8 @@ fn entry(sessions: usize) -> EntryStatus {
         draining: false,
         listeners: Vec::new(),
         upstream: "127.0.0.1:1".into(),
+        link: "open".into(),
+        carrier: None,
         sessions_live: sessions as u64,
         sessions: vec![session; sessions],
         flows_live: 0,

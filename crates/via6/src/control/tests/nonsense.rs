@@ -16,7 +16,7 @@ async fn what_is_no_request_is_refused_in_words() {
             "does not say its version",
         ),
         (b"{\"version\":0,\"request\":\"status\"}\n", "version 0"),
-        (b"{\"version\":2,\"request\":\"status\"}\n", "version 2"),
+        (b"{\"version\":3,\"request\":\"status\"}\n", "version 3"),
         (b"{\"version\":1}\n", "cannot read the request"),
         (b"{\"version\":1,\"request\":\"kick\"}\n", "kick"),
         (
