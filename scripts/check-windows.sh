@@ -42,6 +42,8 @@ main() {
 not shown by Wine 8, and therefore not tested here:
   - a peer's RST: Wine reads it as a clean end, where Windows reports WSAECONNRESET
   - a connected UDP socket after "port unreachable", keep-alive probe counts, SIGTERM
+  - quinn's own UDP socket: Wine lacks IPV6_RECVECN, so QUIC is carried by the plain one
+  - who else may read the state folder: Wine gives files the modes of Linux
   - the speed of Windows, its consoles, its firewall
 END
 }

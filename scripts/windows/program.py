@@ -103,6 +103,12 @@ class Via6:
             if found["event"] == event and fields.items() <= found.items():
                 return found
 
+    def ever(self, event, **fields):
+        """The first event of this name with these fields, be it one that was set aside."""
+        wanted = {"event": event, **fields}.items()
+        past = (seen for seen in self.seen if wanted <= seen.items())
+        return next(past, None) or self.wait_for(event, **fields)
+
     def events(self):
         """All that it has told so far, whether it was waited for or not."""
         with contextlib.suppress(queue.Empty):

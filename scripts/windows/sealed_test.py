@@ -15,6 +15,7 @@ import unittest
 
 from peers import DIGEST, PAYLOAD, V4, V6, Game
 from peers import closed_port, dial, digest_to_end, echo, read_exactly, reset, send_all_and_end, written
+from path import Path, elsewhere
 from program import COMMAND, PEER, Via6, run, under_wine
 
 TRANSPORTS = ("tls", "quic")
@@ -195,6 +196,42 @@ class Play(Sealed):
                         self.assertNotIn("link_lost", kinds)
 
         self.each(play, ("quic",))
+
+
+class Ways(Sealed):
+    def test_a_session_goes_over_to_where_the_host_says_it_is(self):
+        def play(transport, ann, bob):
+            with Game(V4, echo) as game, ann.host(game) as host:
+                link = host.port("tcp")
+                with Path(link) as path:
+                    invite = elsewhere(invite_of(host), path.port)
+                    with bob.join(invite, transport) as join:
+                        with dial(V4, found(join, game)) as sock:
+                            self.is_echoed(sock, b"before")
+                            attached = join.ever("link_attached", generation=2)
+                            self.assertEqual(attached["address"], written(V6, link))
+                            self.assertEqual(attached["transport"], transport)
+                            path.cut()
+                            sender = threading.Thread(target=send_all_and_end, args=(sock,))
+                            sender.start()
+                            self.assertEqual(digest_to_end(sock), DIGEST)
+                            sender.join()
+                        for side in (host, join):
+                            self.assertEqual(side.wait_for("session_ended")["reason"], "finished")
+
+        self.each(play)
+
+    def test_tls_carries_where_datagrams_vanish(self):
+        def play(transport, ann, bob):
+            with Game(V4, echo) as game, ann.host(game) as host:
+                with Path(host.port("tcp"), datagrams=False) as path:
+                    invite = elsewhere(invite_of(host), path.port)
+                    with bob.join(invite, transport) as join:
+                        self.assertEqual(join.wait_for("link_attached")["transport"], "tls")
+                        with dial(V4, found(join, game)) as sock:
+                            self.is_echoed(sock, b"hello")
+
+        self.each(play, ("auto",))
 
 
 class Ends(Sealed):
