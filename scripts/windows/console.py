@@ -12,7 +12,7 @@ import tempfile
 import termios
 import time
 
-from program import DEADLINE
+from program import DEADLINE, whole
 
 SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07)")
 
@@ -22,6 +22,7 @@ class Console:
 
     def __init__(self, command, *arguments):
         self._home = tempfile.TemporaryDirectory()
+        self._command = command
         self._written = b""
         # How much of it was waited for already.
         self._seen = 0
@@ -73,7 +74,7 @@ class Console:
             pass
         _, status = os.waitpid(self._process, 0)
         self._status = os.waitstatus_to_exitcode(status)
-        return self._status
+        return whole(self._status, self._command)
 
     def _read(self, deadline):
         """False at the end: Linux reports that as an error (EIO)."""

@@ -51,6 +51,14 @@ def digest_to_end(sock):
     return digest.hexdigest()
 
 
+def read_exactly(sock, count):
+    """That many bytes; less only if the other side has ended."""
+    read = b""
+    while len(read) < count and (part := sock.recv(count - len(read))):
+        read += part
+    return read
+
+
 def send_all_and_end(sock):
     sock.sendall(PAYLOAD)
     sock.shutdown(socket.SHUT_WR)

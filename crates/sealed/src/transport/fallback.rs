@@ -193,10 +193,7 @@ mod tests {
         let joining = Quic::over(plain(theirs), None).unwrap();
         let config = tls::client(&device, host.public().fingerprint()).unwrap();
         let throw = || {
-            for (size, to) in [0, 1, 30, 1200, 60_000]
-                .into_iter()
-                .zip([at, from].repeat(3))
-            {
+            for (size, to) in [0, 1, 30, 1200, 9000].into_iter().zip([at, from].repeat(3)) {
                 foe.send_to(&vec![0xC3; size], to).unwrap();
             }
         };
