@@ -101,6 +101,12 @@ mod sealed {
         check("prefix-named", BOTH, 2);
     }
 
+    /// One transport carries the link from the beginning to the end.
+    #[test]
+    fn a_relay_that_is_the_only_way() {
+        check("relayed", BOTH, 1);
+    }
+
     /// Games are reset after the hold time, the friend reads what can be done, and the host has a new
     /// invite.
     #[test]

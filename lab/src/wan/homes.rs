@@ -32,6 +32,9 @@ pub const PORT: u16 = 43325;
 /// The name that the joiner's resolver knows the host by.
 pub const HOST_NAME: &str = "host.example";
 
+/// An address in the Internet, for a relay.
+pub const RELAY: Ipv6Addr = Ipv6Addr::new(0x2d00, 6, 2, 0, 0, 0, 0, 1);
+
 /// How long a new address or route may take to work, generous for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -199,12 +202,6 @@ impl Homes {
     /// Lets nothing pass from one home to the other: only what is in the Internet reaches both.
     pub fn part(&self) -> Outcome {
         firewall::part(&self.internet)
-    }
-
-    /// An address in the Internet, for a relay.
-    #[must_use]
-    pub const fn relay_address(&self) -> Ipv6Addr {
-        Ipv6Addr::new(0x2d00, 6, 2, 0, 0, 0, 0, 1)
     }
 
     /// Tells the joiner's resolver where the host's name leads, or that there is no such name.

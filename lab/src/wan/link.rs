@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::game::Game;
-use super::homes::{HOST_NAME, Homes, PORT};
+use super::homes::{HOST_NAME, Homes, PORT, RELAY};
 use super::place::Place;
 use crate::chain::Protocol;
 use crate::failure::{During, Failure, Outcome};
@@ -247,7 +247,7 @@ impl Linked {
 
 /// Relays in the Internet, from the host's port there to the host, for datagrams and for connections.
 pub fn relays(program: &Path, homes: &Homes) -> Outcome<[Via6; 2]> {
-    let (at, to) = (homes.relay_address(), homes.host_address());
+    let (at, to) = (RELAY, homes.host_address());
     let relay = |protocol: Protocol| {
         let words = ["relay".into(), protocol.label().into()];
         let ends = [at, to].map(|ip| SocketAddr::new(ip.into(), PORT).to_string());

@@ -84,7 +84,7 @@ pub struct Beat {
     echoed: Arc<AtomicU64>,
     /// How it ended, once it has.
     end: Arc<OnceLock<End>>,
-    sender: JoinHandle<Outcome<Option<End>>>,
+    sender: JoinHandle<Option<End>>,
     receiver: JoinHandle<Outcome<Played>>,
 }
 
@@ -155,10 +155,10 @@ impl Beat {
     /// Sends no more, and fails unless everything sent comes back and then the end.
     pub fn finish(self) -> Outcome<Played> {
         self.is_over.store(true, Ordering::Relaxed);
-        let refused = joined(self.sender)?;
+        let refused = joined(self.sender.join())?;
         ensure!(refused.is_none(), "sending messages ended by {refused:?}");
         wire::finish(&self.stream)?;
-        let played = joined(self.receiver)?.in_order()?;
+        let played = joined(self.receiver.join())??.in_order()?;
         let sent = self.sent.load(Ordering::Relaxed);
         let came = played.came;
         ensure!(came == sent, "{came} of {sent} messages came back");
@@ -167,11 +167,11 @@ impl Beat {
 
     /// Goes on until the connection ends, whatever end that is.
     pub fn wait_ended(self) -> Outcome<Played> {
-        let mut played = joined(self.receiver)?;
+        let mut played = joined(self.receiver.join())??;
         self.is_over.store(true, Ordering::Relaxed);
         // A reset is told once: if a write has met it, the read beside it sees an end in order. A write
         // after such an end meets EPIPE.
-        if played.end == End::Fin && joined(self.sender)? == Some(End::Reset) {
+        if played.end == End::Fin && joined(self.sender.join())? == Some(End::Reset) {
             played.end = End::Reset;
         }
         Ok(played)
@@ -186,7 +186,7 @@ fn send_beat(
     is_over: &AtomicBool,
     times: &Mutex<Vec<Instant>>,
     sent: &AtomicU64,
-) -> Outcome<Option<End>> {
+) -> Option<End> {
     let mut next = Instant::now();
     while !is_over.load(Ordering::Relaxed) {
         let number = sent.fetch_add(1, Ordering::Relaxed);
@@ -195,13 +195,13 @@ fn send_beat(
         times.push(Instant::now());
         drop(times);
         if let Err(error) = stream.write_all(&message) {
-            return Ok(Some(error.into()));
+            return Some(error.into());
         }
         next += BEAT;
         // The pause is the beat.
         sleep(next.saturating_duration_since(Instant::now()));
     }
-    Ok(None)
+    None
 }
 
 fn receive_beat(
@@ -277,7 +277,9 @@ impl Download {
     /// Fails unless all of it comes, and then the end.
     pub fn finish(self) -> Outcome<Played> {
         let len = self.len;
-        let played = joined(self.receiver)?.in_order().during("a download")?;
+        let played = joined(self.receiver.join())??
+            .in_order()
+            .during("a download")?;
         let came = played.came;
         ensure!(came == len, "{came} of {len} bytes came");
         Ok(played)
@@ -285,12 +287,10 @@ impl Download {
 
     /// Goes on until the connection ends, whatever end that is.
     pub fn wait_ended(self) -> Outcome<Played> {
-        joined(self.receiver)
+        joined(self.receiver.join())?
     }
 }
 
-fn joined<T>(thread: JoinHandle<Outcome<T>>) -> Outcome<T> {
-    thread
-        .join()
-        .unwrap_or_else(|_| failed("a thread of the player panicked"))
+fn joined<T>(ended: std::thread::Result<T>) -> Outcome<T> {
+    ended.or_else(|_| failed("a thread of the player panicked"))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use via6_core::limits;
 
 use super::chance::Loss;
-use super::homes::Homes;
+use super::homes::{Homes, RELAY};
 use super::link::{self, Finds, Link};
 use super::player::Beat;
 use super::stage::{Case, LASTING, Measured, PACE, PATIENCE, PLAYING, Play, Stage, measured};
@@ -279,7 +279,7 @@ fn reset_in_time(end: End, after: Duration) -> Outcome {
 fn relayed(case: &Case<'_>) -> Outcome<Measured> {
     let homes = Homes::new(ordinary(), case.seed)?;
     homes.part()?;
-    homes.name_host(Some(homes.relay_address()))?;
+    homes.name_host(Some(RELAY))?;
     let relays = link::relays(case.program, &homes)?;
     let by_name = Play {
         finds: Finds::ByName,

@@ -8,6 +8,12 @@ use via6_core::limits::LINK_TARGETS_MAX;
 
 use super::Known;
 
+/// So often the joiner looks for another way because the host has left the address that it is reached at.
+/// When it comes out there again, a packet of the handshake elsewhere was lost, or nothing is let through to
+/// there: one such look a second would go on for ever. After the last the address is as good as any, until
+/// there is news.
+const LEFT_LOOKS_MAX: u32 = 4;
+
 /// See the module's own words.
 pub(super) struct Places {
     invited: Vec<SocketAddr>,
@@ -19,10 +25,16 @@ pub(super) struct Places {
 #[derive(Default)]
 struct Heard {
     known: Known,
-    /// Where it has been, as it said, and no longer is.
-    left: Vec<SocketAddr>,
+    /// Where it has been, as it said, and no longer is; and how often it was reached there all the same.
+    left: Vec<(SocketAddr, u32)>,
     /// Where it was reached last.
     last: Option<SocketAddr>,
+}
+
+impl Heard {
+    fn has_left(&self, address: SocketAddr) -> bool {
+        self.left.iter().any(|(left, _)| *left == address)
+    }
 }
 
 impl Places {
@@ -47,17 +59,21 @@ impl Places {
         if is_news {
             let is_there = |at: &SocketAddr| known.addresses.iter().any(|new| plain(*new) == *at);
             let before = heard.known.addresses.iter().map(|at| plain(*at));
-            let left = before.chain(heard.left.iter().copied());
-            heard.left = distinct(left.filter(|at| !is_there(at)));
+            let left = before.chain(heard.left.iter().map(|(at, _)| *at));
+            let left = distinct(left.filter(|at| !is_there(at)));
+            heard.left = left.into_iter().map(|at| (at, 0)).collect();
             heard.known.clone_from(known);
         }
         is_news
     }
 
-    /// It was reached there. Left or not, there was no better way: until there is news it is as good as any.
+    /// It was reached there.
     pub(super) fn reached(&self, at: SocketAddr) {
         let mut heard = self.lock();
-        heard.left.retain(|left| *left != at);
+        heard.left.retain_mut(|(left, times)| {
+            *times += u32::from(*left == at);
+            *times < LEFT_LOOKS_MAX
+        });
         heard.last = Some(at);
     }
 
@@ -65,7 +81,7 @@ impl Places {
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
         let heard = self.lock();
         let said = heard.known.addresses.iter().map(|at| plain(*at));
-        let last = heard.last.filter(|last| !heard.left.contains(last));
+        let last = heard.last.filter(|last| !heard.has_left(*last));
         let all = last
             .into_iter()
             .chain(said)
@@ -96,7 +112,7 @@ impl Places {
     /// Whether the host was at this address, and says that it no longer is. One that it has never named may
     /// be a relay's, or what the outside sees of it, and is as good as any.
     pub(super) fn is_left(&self, address: SocketAddr) -> bool {
-        self.lock().left.contains(&address)
+        self.lock().has_left(address)
     }
 
     /// One of them, to be shown.
@@ -187,8 +203,24 @@ mod tests {
         assert!(places.hear(&said(8, &[1])) && !places.is_left(one));
         assert!(places.is_left(two));
         assert_eq!(places.addresses().first(), Some(&one));
-        // The new one is not let through to, say.
-        places.reached(two);
-        assert!(!places.is_left(two));
+    }
+
+    /// The new address is not let through to, say.
+    #[test]
+    fn an_address_that_is_reached_again_and_again_is_no_longer_left() {
+        let places = places(&said(5, &[1]));
+        let one = plain(at(1));
+        for number in [6, 8] {
+            assert!(places.hear(&said(number, &[2])));
+            for _ in 0..LEFT_LOOKS_MAX {
+                assert!(places.is_left(one));
+                assert_eq!(places.addresses(), [plain(at(2)), one]);
+                places.reached(one);
+            }
+            assert!(!places.is_left(one));
+            assert_eq!(places.addresses().first(), Some(&one));
+            // Only news of its absence counts.
+            assert!(places.hear(&said(number + 1, &[1])));
+        }
     }
 }
