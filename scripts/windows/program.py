@@ -17,6 +17,8 @@ import unittest
 
 # Wine takes seconds for the first program of a prefix, on a busy machine tens of them.
 DEADLINE = 60.0
+# Seconds between two looks at a condition that is being waited for.
+GLANCE = 0.05
 # The program that is tested, as a command line, and another via6 for it to play with; filled by check.py.
 COMMAND, PEER = [], []
 

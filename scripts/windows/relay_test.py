@@ -16,10 +16,8 @@ import unittest
 from peers import DIGEST, PAYLOAD, V4, V6, Game, UdpEcho
 from peers import bound, closed_port, dial, digest_to_end, echo, reset, send_all_and_end, written
 from console import Console
-from program import COMMAND, DEADLINE, Via6, run, under_wine
+from program import COMMAND, DEADLINE, GLANCE, Via6, run, under_wine
 
-# Seconds between two looks at a condition that is being waited for.
-GLANCE = 0.05
 BOTH_WAYS = ((V4, V6), (V6, V4))
 
 

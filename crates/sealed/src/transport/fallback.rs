@@ -220,10 +220,10 @@ mod tests {
                 throw();
                 let bulk: Vec<u8> = (0..50_000_u32).map(|n| n.to_le_bytes()[0] ^ turn).collect();
                 let mut heard = vec![0; bulk.len()];
-                let (sent, came) =
+                let (up, down) =
                     tokio::join!(send.write_all(&bulk), receive.read_exact(&mut heard));
-                sent.unwrap();
-                came.unwrap();
+                up.unwrap();
+                down.unwrap();
                 assert!(heard == bulk, "in turn {turn}");
             }
             send.finish().unwrap();
