@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::link::Link;
 use crate::narrator::Role;
 
 /// A running via6.
@@ -70,8 +71,8 @@ pub(crate) struct EntryStatus {
     pub(crate) listeners: Vec<ListenerStatus>,
     /// Where it leads.
     pub(crate) upstream: String,
-    /// `open` or `sealed`.
-    #[serde(default)]
+    /// `open` or `sealed`; an older via6 does not say, and knows only the first.
+    #[serde(default = "open")]
     pub(crate) link: String,
     /// Of a join by invite: what carries its link; nothing while the host is being reached.
     #[serde(default)]
@@ -86,6 +87,10 @@ pub(crate) struct EntryStatus {
     pub(crate) rate_up: u64,
     pub(crate) rate_down: u64,
     pub(crate) totals: Totals,
+}
+
+fn open() -> String {
+    Link::Open.label().to_owned()
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

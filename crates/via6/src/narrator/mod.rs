@@ -154,6 +154,11 @@ impl Narrator {
         }
     }
 
+    /// Whether it tells events, and no sentences.
+    pub(crate) fn is_for_scripts(&self) -> bool {
+        self.shown.get().json
+    }
+
     /// Whether a terminal may show a live view.
     pub(crate) fn is_live(&self) -> bool {
         self.shown.get().is_live()

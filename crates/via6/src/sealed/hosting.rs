@@ -244,6 +244,7 @@ impl Hosting {
     /// Says goodbye to everybody.
     pub(crate) async fn close(&self) {
         self.over.cancel();
+        self.told.part();
         self.host.close().await;
         self.tasks.close();
         self.tasks.wait().await;

@@ -1,5 +1,6 @@
 //! Tells what happens to links, to whoever hosts or joins by them, with repeats held back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
@@ -20,6 +21,8 @@ type Listeners = Box<dyn Fn() -> Vec<Arc<Narrator>> + Send + Sync>;
 pub(crate) struct Told {
     listeners: Listeners,
     repeats: Mutex<Throttle<LinkKind>>,
+    /// This side says goodbye to everybody, and says so itself.
+    parting: AtomicBool,
     /// Where newcomers are noted, if anywhere.
     come: Option<mpsc::Sender<PublicKey>>,
 }
@@ -29,6 +32,7 @@ impl Told {
         Self {
             listeners: Box::new(listeners),
             repeats: Mutex::default(),
+            parting: AtomicBool::new(false),
             come: None,
         }
     }
@@ -37,6 +41,11 @@ impl Told {
     pub(super) fn and_who_comes(self, come: mpsc::Sender<PublicKey>) -> Self {
         let come = Some(come);
         Self { come, ..self }
+    }
+
+    /// From now on nobody leaves of his own accord.
+    pub(super) fn part(&self) {
+        self.parting.store(true, Ordering::Relaxed);
     }
 
     /// This computer is elsewhere. With the invite that says so, and whether somebody needs it: the one before
@@ -63,8 +72,12 @@ impl LinkObserver for Told {
             }
             None => Some(0),
         };
+        let is_own =
+            matches!(event, LinkEvent::Ended { .. }) && self.parting.load(Ordering::Relaxed);
         for narrator in (self.listeners)() {
-            narrator.link(event, held_back);
+            if !is_own || narrator.is_for_scripts() {
+                narrator.link(event, held_back);
+            }
         }
     }
 }

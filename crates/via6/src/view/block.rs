@@ -105,7 +105,9 @@ fn route(entry: &EntryStatus, page: &Page) -> String {
         .map(|listener| listener.protocol.as_str())
         .collect();
     let addresses: Vec<_> = addresses.into_iter().collect();
-    let from = if addresses.is_empty() {
+    let from = if addresses.is_empty() && entry.role == Role::Join && entry.link == "sealed" {
+        "no game yet".into()
+    } else if addresses.is_empty() {
         "not listening".into()
     } else {
         addresses.join(", ")

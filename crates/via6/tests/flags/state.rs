@@ -57,10 +57,10 @@ fn run(line: &str) -> Ended {
 
 fn status() -> Value {
     json!({
-        "version": "9.9.9", "pid": 4711, "time_ms": 1, "up_ms": 61_000, "entries": [{
+        "version": "9.9.9", "pid": 4711, "time_ms": 1, "up_ms": 61_000, "players": [], "entries": [{
             "name": "friday", "role": "join", "draining": false,
             "listeners": [{ "protocol": "tcp", "address": "127.0.0.1:46666" }],
-            "upstream": "[2001:db8::1]:43325",
+            "upstream": "[2001:db8::1]:43325", "link": "open", "carrier": null,
             "sessions_live": 1, "sessions": [{
                 "session": 1, "state": "open", "downstream": "127.0.0.1:50000",
                 "upstream": "[2001:db8::1]:43325", "age_ms": 60_000, "bytes_up": 1, "bytes_down": 2,

@@ -130,7 +130,9 @@ fn head(entry: &EntryStatus, width: usize) -> Vec<String> {
     let found: Vec<_> = found
         .map(|(address, protocols)| format!("{protocols} on {address}"))
         .collect();
-    let found = if found.is_empty() {
+    let found = if found.is_empty() && entry.role == Role::Join && entry.link == "sealed" {
+        "no game yet".into()
+    } else if found.is_empty() {
         "not listening".into()
     } else {
         found.join(", ")
