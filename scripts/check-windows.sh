@@ -43,6 +43,7 @@ not shown by Wine 8, and therefore not tested here:
   - a peer's RST: Wine reads it as a clean end, where Windows reports WSAECONNRESET
   - a connected UDP socket after "port unreachable", keep-alive probe counts, SIGTERM
   - quinn's own UDP socket: Wine lacks IPV6_RECVECN, so QUIC is carried by the plain one
+  - a host that was killed and comes again: Wine's server often keeps its port bound
   - who else may read the state folder: Wine gives files the modes of Linux
   - the speed of Windows, its consoles, its firewall
 END
