@@ -4,6 +4,7 @@
 //! the opening lets in.
 
 use std::io::Read;
+use std::net::Ipv6Addr;
 use std::process::Command;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -51,10 +52,12 @@ const HOME: &str = "table inet home {
 const INTERNET: &str = "table inet way {
   chain blocked { }
   chain parted { }
+  chain gone { }
   chain forward {
     type filter hook forward priority filter; policy accept;
     jump blocked
     jump parted
+    jump gone
   }
 }
 ";
@@ -90,6 +93,14 @@ pub(super) fn block_udp(internet: &Place, is_blocked: bool) -> Outcome {
         rules += "add rule inet way blocked meta l4proto udp counter drop\n";
     }
     internet.nft(&rules)
+}
+
+/// Drops what comes from a prefix that its home no longer has, as providers do (RFC 2827): else a
+/// connection that gets no answers could still tell of the new one.
+pub(super) fn forbid(internet: &Place, prefix: Ipv6Addr) -> Outcome {
+    internet.nft(&format!(
+        "add rule inet way gone ip6 saddr {prefix}/64 drop"
+    ))
 }
 
 /// Drops what goes from one home to the other. The Internet's own computers reach both.

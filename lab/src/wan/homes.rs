@@ -230,7 +230,7 @@ impl Homes {
     }
 
     /// The prefix before the newest is gone: from the host, its router and the Internet, which drops
-    /// what still comes for it.
+    /// what still comes for it or from it.
     pub fn retire_prefix(&self) -> Outcome {
         self.remove_prefix(Home::Host, self.host_prefix - 1)
     }
@@ -260,6 +260,7 @@ impl Homes {
         let replaced = format!("route replace blackhole {prefix}/64");
         self.internet
             .ip(&format!("route del {prefix}/64\n{replaced}"))?;
+        firewall::forbid(&self.internet, prefix)?;
         router.ip(&format!("addr del 2d00:6:{number:x}::1/64 dev lan0"))?;
         let address = computer(number);
         computer_place.ip(&format!("addr del {address}/64 dev eth0"))

@@ -165,10 +165,18 @@ impl Beat {
         Ok(played)
     }
 
-    /// Goes on until the connection ends, whatever end that is.
-    pub fn wait_ended(self) -> Outcome<Played> {
-        let mut played = joined(self.receiver.join())??;
+    /// Goes on until the connection ends, whatever end that is; fails if it lives on for so long.
+    pub fn wait_ended(self, patience: Duration) -> Outcome<Played> {
+        let ended = crate::system::wait_for(patience, "the messages to end", || {
+            Ok(self.receiver.is_finished().then_some(()))
+        });
         self.is_over.store(true, Ordering::Relaxed);
+        if ended.is_err() {
+            // Neither thread outlives the failure. Fails where the connection has ended after all.
+            let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        }
+        ended?;
+        let mut played = joined(self.receiver.join())??;
         // A reset is told once: if a write has met it, the read beside it sees an end in order. A write
         // after such an end meets EPIPE.
         if played.end == End::Fin && joined(self.sender.join())? == Some(End::Reset) {

@@ -245,7 +245,9 @@ fn prefix_lost(case: &Case<'_>) -> Outcome<Measured> {
         mut linked,
         homes,
     } = stage;
-    let (beat, download) = (beat.wait_ended()?, download.wait_ended()?);
+    let beat = beat.wait_ended(PATIENCE);
+    let beat = beat.map_err(|failure| linked.explain(failure))?;
+    let download = download.wait_ended()?;
     let served = linked.game.wait_served(2, PATIENCE)?;
     let seen = [&beat, &download].map(|played| (played.end, played.ended));
     let seen = seen
