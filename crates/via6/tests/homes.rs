@@ -4,7 +4,6 @@
 //! Needs root, for network namespaces; skipped without, except in CI, where it fails.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::panic, reason = "a scenario that fails ends its test")]
 #![allow(clippy::panic, reason = "a test may panic")]
 
 use std::path::Path;
