@@ -25,9 +25,9 @@ fn bare_relays_are_measured_by_every_workload_of_sessions() {
 /// What a via6 with sealed links is called with and says, on top of a bare relay.
 const SEALED: &str = r#"#!/bin/sh
 case "$*" in
-"-q --json host "*)
-    printf '{"event":"invite","invite":"via6:%060d"}\n' "${6##*:}"
-    exec "$BARE" quic host "$6" "$4" ;;
+"-q host "*)
+    printf '  via6 join via6:%060d\n' "${5##*:}"
+    exec "$BARE" quic host "$5" "$3" ;;
 "-q join via6:"*)
     port=$(echo "${3#via6:}" | sed 's/^0*//')
     exec "$BARE" quic join "$5" "[::1]:$port" ;;
