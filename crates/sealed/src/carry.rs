@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::sync::Notify;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use via6_core::frame::{ChannelId, Closed, Frame};
 use via6_core::limits::{
     LAST_WORDS, LINK_MESSAGE_MAX, STANDING_DELAY, TURN_ROOM, TURN_ROOM_MIN, TURN_SLOW, TURN_SMALL,
+    TURNS_SLOW,
 };
 use via6_core::link::{Carrier, LinkError};
 
@@ -115,6 +117,39 @@ fn superseded(cable: &Cable) -> Closed {
     }
 }
 
+/// How much goes out in one piece over TLS: less where the line is slow.
+struct Pace {
+    piece: usize,
+    /// Pieces in a row that were slow. One alone tells of a reader that was busy.
+    slow: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            piece: TURN_ROOM,
+            slow: 0,
+        }
+    }
+}
+
+impl Pace {
+    fn took(&mut self, time: Duration) {
+        if time < TURN_SLOW {
+            self.slow = 0;
+            if time < TURN_SLOW / 4 {
+                self.piece = (self.piece * 2).min(TURN_ROOM);
+            }
+            return;
+        }
+        self.slow += 1;
+        if self.slow >= TURNS_SLOW {
+            self.slow = 0;
+            self.piece = (self.piece / 2).max(TURN_ROOM_MIN);
+        }
+    }
+}
+
 /// What goes out.
 struct Writer {
     cable: Arc<Cable>,
@@ -134,13 +169,12 @@ impl Writer {
     /// Ends without an error when this transport carries nothing any more.
     async fn write_all(&mut self) -> io::Result<()> {
         let mut out = Vec::with_capacity(TURN_ROOM);
-        // What goes out in one piece, over TLS.
-        let mut piece = TURN_ROOM;
+        let mut pace = Pace::default();
         let mut timer = std::pin::pin!(sleep_until(Instant::now()));
         // Something has been going on since the timer last fired.
         let mut is_lively = false;
         loop {
-            let room = piece.saturating_sub(out.len());
+            let room = pace.piece.saturating_sub(out.len());
             match (
                 self.cable.next(self.generation, room, &mut out),
                 &self.streams,
@@ -150,10 +184,10 @@ impl Writer {
                     out.clear();
                 }
                 // One stream for all: several turns go out in one piece.
-                (Next::Send(_), None) if out.len() + TURN_SMALL < piece => {}
-                (Next::Send(_), _) => piece = self.write(&mut out, piece).await?,
+                (Next::Send(_), None) if out.len() + TURN_SMALL < pace.piece => {}
+                (Next::Send(_), _) => self.write(&mut out, &mut pace).await?,
                 (Next::Wait(_), _) if !out.is_empty() => {
-                    piece = self.write(&mut out, piece).await?;
+                    self.write(&mut out, &mut pace).await?;
                 }
                 (Next::Wait(until), _) => {
                     // While things go on, a look at each standing's delay saves setting the timer, and being
@@ -176,19 +210,13 @@ impl Writer {
         }
     }
 
-    /// Writes a piece, and says how long the next one may be.
-    async fn write(&mut self, out: &mut Vec<u8>, piece: usize) -> io::Result<usize> {
+    /// Writes a piece.
+    async fn write(&mut self, out: &mut Vec<u8>, pace: &mut Pace) -> io::Result<()> {
         let began = Instant::now();
         self.outlet.write(out).await?;
         out.clear();
-        let took = began.elapsed();
-        Ok(if took >= TURN_SLOW {
-            (piece / 2).max(TURN_ROOM_MIN)
-        } else if took < TURN_SLOW / 4 {
-            (piece * 2).min(TURN_ROOM)
-        } else {
-            piece
-        })
+        pace.took(began.elapsed());
+        Ok(())
     }
 
     /// Says why it ends, as far as that gets out in time.
@@ -367,5 +395,25 @@ fn belongs(frame: &Frame<'_>, channel: &mut Option<ChannelId>) -> Result<Channel
         None if may_begin => Ok(*channel.insert(named)),
         Some(known) if *known == named => Ok(named),
         _ => Err(LinkError::Unexpected.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_small_on_a_line_that_is_slow_for_good_and_only_there() {
+        let mut pace = Pace::default();
+        for _ in 0..100 {
+            // A reader that is busy now and then.
+            (1..TURNS_SLOW).for_each(|_| pace.took(TURN_SLOW));
+            pace.took(Duration::ZERO);
+            assert_eq!(pace.piece, TURN_ROOM);
+        }
+        (0..100).for_each(|_| pace.took(TURN_SLOW));
+        assert_eq!(pace.piece, TURN_ROOM_MIN);
+        (0..10).for_each(|_| pace.took(Duration::ZERO));
+        assert_eq!(pace.piece, TURN_ROOM);
     }
 }

@@ -182,8 +182,11 @@ pub const TURN_ROOM: usize = 16 * 1024;
 /// [`TURN_SLOW`].
 pub const TURN_ROOM_MIN: usize = 2 * 1024;
 
-/// A piece that takes as long to go out is halved the next time.
+/// A piece that takes as long to go out is slow.
 pub const TURN_SLOW: Duration = Duration::from_millis(5);
+
+/// So many slow pieces in a row, and the next is half as long.
+pub const TURNS_SLOW: u32 = 4;
 
 /// How often a host looks for links whose hold time is over.
 pub const HOLD_LOOK: Duration = Duration::from_millis(500);
