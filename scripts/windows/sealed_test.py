@@ -199,7 +199,7 @@ class Play(Sealed):
 
 
 class Ways(Sealed):
-    def test_a_session_goes_over_to_where_the_host_says_it_is(self):
+    def test_a_session_whose_way_is_cut_goes_on_over_another(self):
         def play(transport, ann, bob):
             with Game(V4, echo) as game, ann.host(game) as host:
                 link = host.port("tcp")
@@ -208,10 +208,9 @@ class Ways(Sealed):
                     with bob.join(invite, transport) as join:
                         with dial(V4, found(join, game)) as sock:
                             self.is_echoed(sock, b"before")
-                            attached = join.ever("link_attached", generation=2)
-                            self.assertEqual(attached["address"], written(V6, link))
-                            self.assertEqual(attached["transport"], transport)
                             path.cut()
+                            attached = join.ever("link_attached", generation=2)
+                            self.assertEqual(attached["transport"], transport)
                             sender = threading.Thread(target=send_all_and_end, args=(sock,))
                             sender.start()
                             self.assertEqual(digest_to_end(sock), DIGEST)
