@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use via6_core::frame::{ChannelId, Closed, Frame};
+use via6_core::frame::{ChannelId, Closed, Frame, fitting};
 use via6_core::limits::{
     LAST_WORDS, LINK_MESSAGE_MAX, STANDING_DELAY, TURN_ROOM, TURN_ROOM_MIN, TURN_SLOW, TURN_SMALL,
     TURNS_SLOW,
@@ -221,11 +221,7 @@ impl Writer {
 
     /// Says why it ends, as far as that gets out in time.
     async fn last_words(&mut self, code: Closed, message: &str) {
-        let mut end = message.len().min(LINK_MESSAGE_MAX);
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        let message = message.get(..end).unwrap_or_default();
+        let message = fitting(message, LINK_MESSAGE_MAX);
         let outlet = &mut self.outlet;
         // A transport that is lost takes no last words; the other side finds out by silence.
         let _ = timeout(LAST_WORDS, async {

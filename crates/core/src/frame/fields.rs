@@ -93,6 +93,14 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// As much of a text as fits `most` bytes, for what comes from people and is not refused for its length.
+#[must_use]
+pub fn fitting(text: &str, most: usize) -> &str {
+    let ends = (0..=most.min(text.len())).rev();
+    let end = ends.into_iter().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str, max: usize) -> Result<(), Fault> {
     let len = u8::try_from(text.len()).map_err(|_| Fault::Text)?;
     if text.len() > max {
@@ -113,4 +121,19 @@ pub(super) fn put_standing(out: &mut Vec<u8>, standing: &Standing) {
     out.extend_from_slice(&standing.received.to_be_bytes());
     out.extend_from_slice(&standing.limit.to_be_bytes());
     out.push(flags);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_only() {
+        assert_eq!(fitting("alice", 9), "alice");
+        assert_eq!(fitting("alice", 3), "ali");
+        assert_eq!(fitting("aéé", 2), "a");
+        assert_eq!(fitting("aéé", 3), "aé");
+        assert_eq!(fitting("é", 1), "");
+        assert_eq!(fitting("", 0), "");
+    }
 }

@@ -21,9 +21,13 @@ use std::fmt;
 pub use code::{Closed, Refusal, Reset};
 pub use decoder::Decoder;
 pub use error::{Fault, FrameError};
+pub use fields::fitting;
 pub use lists::{Addrs, Service};
 pub use write::write_data;
 pub(crate) use write::{DATA_MAX, DATA_OVERHEAD};
+
+/// The version of the protocol that is spoken here, and the only one.
+pub const VERSION: u8 = 1;
 
 /// Bytes before the body: type and length.
 pub const HEADER: usize = 3;

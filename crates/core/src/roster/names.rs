@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::error::NameFault;
 use crate::addr::is_invisible;
+use crate::frame::fitting;
 use crate::limits::LINK_NAME_MAX;
 
 /// What somebody is called who gives no name that can be shown.
@@ -80,9 +81,7 @@ fn can_be_shown(c: char) -> bool {
 
 /// The beginning of `name`, at most `most` bytes, without a blank at its end.
 fn cut(name: &str, most: usize) -> &str {
-    let end = (0..=most.min(name.len())).rev();
-    let end = end.into_iter().find(|end| name.is_char_boundary(*end));
-    name.get(..end.unwrap_or(0)).unwrap_or_default().trim_end()
+    fitting(name, most).trim_end()
 }
 
 #[cfg(test)]

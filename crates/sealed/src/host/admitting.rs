@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use via6_core::frame::{Admitted, ChannelId, Closed, Features, Frame, LinkId, Refusal, Standing};
+use via6_core::frame::{
+    Admitted, ChannelId, Closed, Features, Frame, LinkId, Refusal, Standing, VERSION, fitting,
+};
 use via6_core::limits::{ADMIT_TIME, LINK_HOLD, LINK_NAME_MAX};
 use via6_core::link::{AttachError, LinkError};
 
@@ -19,9 +21,6 @@ use crate::carry::{Over, carry};
 use crate::event::LinkEvent;
 use crate::proof::is_proven;
 use crate::transport::{Broken, Transport};
-
-/// The version that is spoken here.
-pub(crate) const VERSION: u8 = 1;
 
 /// ADMIT, as it is kept until it is answered.
 struct Admit {
@@ -111,7 +110,7 @@ impl Inner {
             // None is offered yet.
             features: Features::default().and(admit.features),
             hold_ms: u32::try_from(LINK_HOLD.as_millis()).unwrap_or(u32::MAX),
-            name: shortened(&name),
+            name: fitting(&name, LINK_NAME_MAX),
         };
         transport.outlet.send(&Frame::Admitted(admitted)).await?;
         let attach = transport
@@ -316,13 +315,4 @@ fn read_attach(frame: Frame<'_>) -> Result<Attach, LinkError> {
         next,
         standings,
     })
-}
-
-/// As much of a name as fits a frame.
-fn shortened(name: &str) -> &str {
-    let mut end = name.len().min(LINK_NAME_MAX);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.get(..end).unwrap_or_default()
 }

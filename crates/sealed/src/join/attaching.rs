@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use via6_core::frame::{Admit, Closed, Features, Frame, Refusal, Standing};
+use via6_core::frame::{Admit, Closed, Features, Frame, Refusal, Standing, VERSION, fitting};
 use via6_core::limits::{ADMIT_TIME, LINK_NAME_MAX};
 use via6_core::link::LinkError;
 
@@ -13,9 +13,6 @@ use crate::cable::Cable;
 use crate::event::Attempt;
 use crate::proof::{invite_id, proof};
 use crate::transport::{Broken, Transport};
-
-/// The version that is spoken here.
-const VERSION: u8 = 1;
 
 /// A transport that has taken the link over.
 pub(super) struct Attached {
@@ -106,7 +103,7 @@ impl Inner {
                 transport.peer,
                 self.identity.public(),
             ),
-            name: shortened(&self.name),
+            name: fitting(&self.name, LINK_NAME_MAX),
         });
         admit.write(&mut bytes).map_err(Broken::from)?;
         attach.write(&mut bytes).map_err(Broken::from)?;
@@ -172,13 +169,4 @@ async fn answer(transport: &mut Transport) -> Result<Answer, Missed> {
         Answer::Closed(code, message) => Err(Missed::Closed(code, message)),
         answer => Ok(answer),
     }
-}
-
-/// As much of a name as fits a frame.
-fn shortened(name: &str) -> &str {
-    let mut end = name.len().min(LINK_NAME_MAX);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.get(..end).unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use via6_core::addr::{DnsName, Listen};
-use via6_core::frame::ServiceId;
+use via6_core::frame::{ServiceId, fitting};
 use via6_core::invite::{Invite, InviteError, Secret};
 use via6_core::limits::{HOST_ADDRESS_LOOK, LINK_NAME_MAX, LINKS_MAX, PLAYERS_NOTED};
 use via6_relay::{Descriptors, Engine, Listening, Policy, Running};
@@ -344,11 +344,7 @@ fn offered(name: &str, port: u16) -> String {
         return format!("port-{port}");
     }
     // With room for a number behind it.
-    let mut end = name.len().min(LINK_NAME_MAX - 3);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    name.get(..end).unwrap_or_default().to_owned()
+    fitting(name, LINK_NAME_MAX - 3).to_owned()
 }
 
 #[cfg(test)]
